@@ -1,0 +1,1 @@
+//! How a service lives: settings, telemetry, database, callers, errors, serving and shutdown

@@ -1,0 +1,1 @@
+//! What every kind of record can do: list, filter, search, page, patch, import, export

@@ -1,0 +1,1 @@
+//! The suite as a user sees it: real processes, real PostgreSQL, real RabbitMQ

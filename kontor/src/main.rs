@@ -1,0 +1,2 @@
+//! Kontor.
+fn main() {}

@@ -1,0 +1,38 @@
+//! Compiles `kontor/**/*.proto` without protoc: messages and services by tonic-prost, and the descriptor set with its
+//! comments and options, from which the gateway derives routes, JSON and OpenAPI.
+
+use std::path::{Path, PathBuf};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=kontor");
+    println!("cargo:rerun-if-changed=google");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut files = Vec::new();
+    protos(Path::new("kontor"), &mut files)?;
+    files.sort();
+
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
+    // Encoded by protox: the typed set of prost would drop the extension options, and the routes with them.
+    std::fs::write(out.join("kontor.fds"), compiler.encode_file_descriptor_set())?;
+
+    let mut messages = tonic_prost_build::Config::new();
+    messages.enable_type_names().bytes([".google.api.HttpBody.data", "data"]);
+    tonic_prost_build::configure()
+        .generate_default_stubs(true)
+        .include_file("kontor.rs")
+        .compile_fds_with_config(compiler.file_descriptor_set(), messages)?;
+    Ok(())
+}
+
+fn protos(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            protos(&path, found)?;
+        } else if path.extension().is_some_and(|e| e == "proto") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! The service identity: people, companies, sessions and signing keys
