@@ -16,10 +16,15 @@
 //! # How to hear something
 //! Implement [`Handle`] for the message and name it once in the service's [`Consumer`].
 
+mod amqp;
+mod bus;
+mod in_process;
+mod message;
 pub mod outbox;
 mod outgoing;
 pub mod timers;
 
+pub use bus::{Bus, BusError};
 pub use outgoing::{Headers, Outgoing};
 
 /// The tables of this crate, for the schema of one service: run with that schema as the `search_path`.
