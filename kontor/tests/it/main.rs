@@ -1,0 +1,5 @@
+//! The executable's own parts against real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod servers;
