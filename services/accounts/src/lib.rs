@@ -1,1 +1,3 @@
-//! The service accounts
+//! The service accounts.
+
+pub mod matching;
