@@ -1,0 +1,273 @@
+//! The whole suite as processes on free ports: started on first use, killed one by one, stopped at the end.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use kontor::servers::{Postgres, RabbitMq, free_port};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::process::{Child, Command};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+use tonic::transport::Channel;
+
+use crate::api::{Api, eventually};
+use crate::database::SCHEMAS;
+use crate::telemetry::Receiver;
+
+/// The run time of all trials: connections of one trial's making serve the next.
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a run time for the trials")
+});
+
+/// The password of every login role of the private database.
+const ROLE_PASSWORD: &str = "of-the-login-roles";
+
+/// A suite that is started by the first trial that needs it.
+pub struct Suite {
+    name: &'static str,
+    running: OnceLock<Running>,
+}
+
+struct Running {
+    folder: PathBuf,
+    postgres: Mutex<Postgres>,
+    broker: Mutex<RabbitMq>,
+    processes: Mutex<BTreeMap<&'static str, Child>>,
+    settings: BTreeMap<String, String>,
+    gateway: String,
+    pool: PgPool,
+    telemetry: Receiver,
+}
+
+impl Suite {
+    /// A suite of this name, not started yet.
+    pub fn declare(name: &'static str) -> Arc<Self> {
+        Arc::new(Self { name, running: OnceLock::new() })
+    }
+
+    /// Starts it unless it runs already; trials that come meanwhile wait.
+    ///
+    /// # Panics
+    /// When anything of it can't be started.
+    pub fn start(&self) {
+        self.running.get_or_init(|| RUNTIME.block_on(Running::start(self.name)));
+    }
+
+    /// Stops everything it started.
+    ///
+    /// # Panics
+    /// When a server can't be stopped.
+    pub fn stop(self: Arc<Self>) {
+        let Some(suite) = Arc::into_inner(self) else { panic!("a trial still holds its suite") };
+        if let Some(running) = suite.running.into_inner() {
+            RUNTIME.block_on(running.stop());
+        }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.get().expect("a trial starts its suite first")
+    }
+
+    /// An anonymous caller of the public API.
+    pub fn api(&self) -> Api {
+        Api::new(&self.running().gateway)
+    }
+
+    /// The spans that the suite exported.
+    pub fn telemetry(&self) -> &Receiver {
+        &self.running().telemetry
+    }
+
+    /// The database, as its superuser.
+    pub fn database(&self) -> &PgPool {
+        &self.running().pool
+    }
+
+    /// A connection as the login role of a service.
+    ///
+    /// # Panics
+    /// When the role can't log in.
+    pub async fn login(&self, service: &str) -> PgConnection {
+        let url = self.running().postgres.lock().await.url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor");
+        PgConnection::connect(&url).await.expect("a login")
+    }
+
+    /// A gRPC channel to a service, past the gateway.
+    ///
+    /// # Panics
+    /// When there is no such service.
+    pub async fn channel(&self, service: &str) -> Channel {
+        let url = self.running().settings[&format!("KONTOR_{}_URL", service.to_uppercase())].clone();
+        Channel::from_shared(url).expect("a URL").connect_lazy()
+    }
+
+    /// Kills a service, the gateway or the `broker` as `kill -9` does.
+    ///
+    /// # Panics
+    /// When it doesn't run.
+    pub async fn kill(&self, victim: &str) {
+        let running = self.running();
+        if victim == "broker" {
+            running.broker.lock().await.crash().await.expect("the broker crashes");
+        } else {
+            let mut child = running.processes.lock().await.remove(victim).expect("a running process");
+            child.kill().await.expect("it dies");
+        }
+    }
+
+    /// Starts what was killed, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    pub async fn revive(&self, victim: &'static str) {
+        let running = self.running();
+        if victim == "broker" {
+            running.broker.lock().await.restart().await.expect("the broker restarts");
+        } else {
+            running.spawn(victim).await;
+        }
+        running.ready().await;
+    }
+
+    /// Tells a process to end (SIGTERM) and answers its exit code.
+    ///
+    /// # Panics
+    /// When it doesn't run, or doesn't end within 30 s.
+    pub async fn terminate(&self, name: &str) -> Option<i32> {
+        let mut child = self.running().processes.lock().await.remove(name).expect("a running process");
+        let id = child.id().expect("a process that runs").to_string();
+        Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), child.wait()).await;
+        ended.expect("it ends within 30 s").expect("its status").code()
+    }
+
+    /// Waits until every fact that was told has arrived: outboxes empty, and no inbox has grown for a while.
+    pub async fn quiet(&self) {
+        let mut last = (-1, 0);
+        eventually(60, "all facts have arrived", async || {
+            let (mut unsent, mut arrived) = (0, 0);
+            for schema in SCHEMAS {
+                unsent += self.count(&format!("{schema}.outbox")).await;
+                arrived += self.count(&format!("{schema}.inbox")).await;
+            }
+            let streak = if unsent == 0 && arrived == last.0 { last.1 + 1 } else { 0 };
+            last = (arrived, streak);
+            streak >= 6
+        })
+        .await;
+    }
+
+    async fn count(&self, table: &str) -> i64 {
+        let sql = format!("select case when to_regclass('{table}') is null then 0 else (xpath('/row/c/text()',
+            query_to_xml('select count(*) as c from {table}', false, true, '')))[1]::text::bigint end");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database()).await.expect("a count")
+    }
+}
+
+impl Running {
+    async fn start(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("kontor-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (postgres, broker) = tokio::join!(Postgres::start(&folder), RabbitMq::start(&folder));
+        let (postgres, broker) = (postgres.expect("PostgreSQL"), broker.expect("RabbitMQ"));
+        let (telemetry, spans) = Receiver::start();
+
+        let mut settings = BTreeMap::new();
+        let mut set = |key: &str, value: String| settings.insert(key.to_owned(), value);
+        set("KONTOR_DATABASE_URL", postgres.url("kontor", ROLE_PASSWORD, "kontor"));
+        set("KONTOR_MIGRATE_DATABASE_URL", postgres.admin_url());
+        set("KONTOR_EVENTS", broker.url());
+        set("KONTOR_KEYS_DIR", path(&folder, "keys"));
+        set("KONTOR_MAIL_DIR", path(&folder, "mail"));
+        set("KONTOR_RATE_LIMITS", "off".to_owned());
+        set("KONTOR_OTLP_ENDPOINT", format!("http://{spans}"));
+        for service in SCHEMAS {
+            let address = format!("127.0.0.1:{}", free_port().expect("a port"));
+            set(&format!("KONTOR_{}_URL", service.to_uppercase()), format!("http://{address}"));
+            set(&format!("KONTOR_{}_LISTEN", service.to_uppercase()), address);
+        }
+        let gateway = format!("127.0.0.1:{}", free_port().expect("a port"));
+        set("KONTOR_GATEWAY_LISTEN", gateway.clone());
+        set("KONTOR_PUBLIC_URL", format!("http://{gateway}"));
+
+        let pool = PgPoolOptions::new().max_connections(4).connect_lazy(&postgres.admin_url()).expect("a URL");
+        let running = Self {
+            folder,
+            postgres: Mutex::new(postgres),
+            broker: Mutex::new(broker),
+            processes: Mutex::default(),
+            settings,
+            gateway: format!("http://{gateway}"),
+            pool,
+            telemetry,
+        };
+        let migrated = running.command(&["migrate"]).status().await.expect("the executable");
+        assert!(migrated.success(), "kontor migrate: {migrated}");
+        for process in SCHEMAS.into_iter().chain(["gateway"]) {
+            running.spawn(process).await;
+        }
+        running.ready().await;
+        running
+    }
+
+    async fn spawn(&self, name: &'static str) {
+        let log = std::fs::OpenOptions::new().create(true).append(true);
+        let log = log.open(self.folder.join(format!("{name}.log"))).expect("a log");
+        let admin = format!("127.0.0.1:{}", free_port().expect("a port"));
+        let child = self
+            .command(&["serve", name])
+            .env("KONTOR_ADMIN_LISTEN", admin)
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the executable");
+        self.processes.lock().await.insert(name, child);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(executable());
+        command.args(arguments).envs(&self.settings).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Waits until the gateway finds everything ready.
+    async fn ready(&self) {
+        let api = reqwest::Client::new();
+        eventually(60, "the suite is ready; its logs are in the folder of the suite", async || {
+            let answer = api.get(format!("{}/readyz", self.gateway)).send().await;
+            match answer {
+                Ok(answer) if answer.status() == 200 => answer.text().await.is_ok_and(|text| text.contains("\"ready\"")),
+                _ => false,
+            }
+        })
+        .await;
+    }
+
+    async fn stop(self) {
+        for (_, mut child) in std::mem::take(&mut *self.processes.lock().await) {
+            child.kill().await.expect("a process ends");
+        }
+        self.pool.close().await;
+        self.broker.into_inner().stop().await.expect("RabbitMQ stops");
+        self.postgres.into_inner().stop().expect("PostgreSQL stops");
+        if std::env::var_os("KONTOR_KEEP_LOGS").is_none() {
+            std::fs::remove_dir_all(&self.folder).expect("the folder goes");
+        }
+    }
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+/// The executable that the same cargo command built, beside the folder of the test binaries.
+fn executable() -> PathBuf {
+    let tests = std::env::current_exe().expect("the test binary");
+    let folder = tests.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let executable = folder.join("kontor");
+    assert!(executable.exists(), "build it first: cargo build --workspace");
+    executable
+}
