@@ -31,7 +31,13 @@ impl Answer {
     /// With the request and the body when it is another.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{} answered {}", self.request, self.text);
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{} answered {}",
+            self.request,
+            self.text
+        );
         self.json()
     }
 
@@ -77,8 +83,16 @@ impl Api {
     /// # Panics
     /// When the TLS backend can't be set up.
     pub fn new(base: &str) -> Self {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { client, base: base.to_owned(), token: None, session: Value::Null }
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self {
+            client,
+            base: base.to_owned(),
+            token: None,
+            session: Value::Null,
+        }
     }
 
     /// Registers a person with a company of their own and signs in as them.
@@ -104,8 +118,15 @@ impl Api {
     /// # Panics
     /// When the answer has no token.
     pub fn signed_in(&self, session: Value) -> Self {
-        let token = session["tokens"]["access_token"].as_str().expect("an access token").to_owned();
-        Self { token: Some(token), session, ..self.clone() }
+        let token = session["tokens"]["access_token"]
+            .as_str()
+            .expect("an access token")
+            .to_owned();
+        Self {
+            token: Some(token),
+            session,
+            ..self.clone()
+        }
     }
 
     /// The id of the company one is signed in for.
@@ -133,10 +154,22 @@ impl Api {
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let request = request.build().expect("a request that can be built");
         let label = format!("{} {}", request.method(), request.url().path());
-        let response = self.client.execute(request).await.unwrap_or_else(|error| panic!("{label}: {error:?}"));
+        let response = self
+            .client
+            .execute(request)
+            .await
+            .unwrap_or_else(|error| panic!("{label}: {error:?}"));
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap_or_else(|error| panic!("{label}: {error:?}"));
-        Answer { request: label, status, headers, text }
+        let text = response
+            .text()
+            .await
+            .unwrap_or_else(|error| panic!("{label}: {error:?}"));
+        Answer {
+            request: label,
+            status,
+            headers,
+            text,
+        }
     }
 
     /// GET.
@@ -161,12 +194,22 @@ impl Api {
 
     /// POST of a CSV file.
     pub async fn csv(&self, path: &str, file: impl Into<reqwest::Body>) -> Answer {
-        self.send(self.request(Method::POST, path).header("content-type", "text/csv").body(file)).await
+        self.send(
+            self.request(Method::POST, path)
+                .header("content-type", "text/csv")
+                .body(file),
+        )
+        .await
     }
 
     /// POST of raw bytes with this content type.
     pub async fn raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
-        self.send(self.request(Method::POST, path).header("content-type", content_type).body(body)).await
+        self.send(
+            self.request(Method::POST, path)
+                .header("content-type", content_type)
+                .body(body),
+        )
+        .await
     }
 }
 

@@ -38,7 +38,11 @@ pub async fn fingerprint(pool: &PgPool, company_id: &str) -> sqlx::Result<BTreeM
                from {table} t
               where company_id = $1::uuid"
         );
-        let print = sqlx::query(AssertSqlSafe(sql)).bind(company_id).fetch_one(pool).await?.get(0);
+        let print = sqlx::query(AssertSqlSafe(sql))
+            .bind(company_id)
+            .fetch_one(pool)
+            .await?
+            .get(0);
         prints.insert(table, print);
     }
     Ok(prints)
@@ -49,5 +53,8 @@ pub async fn fingerprint(pool: &PgPool, company_id: &str) -> sqlx::Result<BTreeM
 /// # Panics
 /// When it fails: a test's statement is the test's own.
 pub async fn number(pool: &PgPool, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    sqlx::query_scalar(sql)
+        .fetch_one(pool)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }

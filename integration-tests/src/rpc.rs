@@ -18,8 +18,13 @@ pub async fn unary(
     message: &DynamicMessage,
 ) -> Result<DynamicMessage, Status> {
     let mut client = tonic::client::Grpc::new(channel.clone());
-    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let response: Response<Vec<u8>> = client.unary(request(token, message), path(method)?, Bytes).await?;
+    client
+        .ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
+    let response: Response<Vec<u8>> = client
+        .unary(request(token, message), path(method)?, Bytes)
+        .await?;
     DynamicMessage::decode(method.output(), response.into_inner().as_slice())
         .map_err(|error| Status::internal(error.to_string()))
 }
@@ -32,7 +37,10 @@ pub async fn streaming(
     message: &DynamicMessage,
 ) -> Result<(), Status> {
     let mut client = tonic::client::Grpc::new(channel.clone());
-    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    client
+        .ready()
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
     let once = request(token, message).map(|bytes| tokio_stream::once(bytes));
     let mut answers: tonic::Streaming<Vec<u8>> =
         client.streaming(once, path(method)?, Bytes).await?.into_inner();
@@ -43,7 +51,9 @@ pub async fn streaming(
 fn request(token: Option<&str>, message: &DynamicMessage) -> Request<Vec<u8>> {
     let mut request = Request::new(message.encode_to_vec());
     if let Some(token) = token {
-        let value = format!("Bearer {token}").parse().expect("a token is a legal header");
+        let value = format!("Bearer {token}")
+            .parse()
+            .expect("a token is a legal header");
         request.metadata_mut().insert("authorization", value);
     }
     request

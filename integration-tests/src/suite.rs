@@ -19,7 +19,10 @@ use crate::telemetry::Receiver;
 
 /// The run time of all trials: connections of one trial's making serve the next.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a run time for the trials")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a run time for the trials")
 });
 
 /// The password of every login role of the private database.
@@ -45,7 +48,10 @@ struct Running {
 impl Suite {
     /// A suite of this name, not started yet.
     pub fn declare(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, running: OnceLock::new() })
+        Arc::new(Self {
+            name,
+            running: OnceLock::new(),
+        })
     }
 
     /// Starts it unless it runs already; trials that come meanwhile wait.
@@ -53,7 +59,8 @@ impl Suite {
     /// # Panics
     /// When anything of it can't be started.
     pub fn start(&self) {
-        self.running.get_or_init(|| RUNTIME.block_on(Running::start(self.name)));
+        self.running
+            .get_or_init(|| RUNTIME.block_on(Running::start(self.name)));
     }
 
     /// Stops everything it started.
@@ -61,7 +68,9 @@ impl Suite {
     /// # Panics
     /// When a server can't be stopped.
     pub fn stop(self: Arc<Self>) {
-        let Some(suite) = Arc::into_inner(self) else { panic!("a trial still holds its suite") };
+        let Some(suite) = Arc::into_inner(self) else {
+            panic!("a trial still holds its suite")
+        };
         if let Some(running) = suite.running.into_inner() {
             RUNTIME.block_on(running.stop());
         }
@@ -91,7 +100,12 @@ impl Suite {
     /// # Panics
     /// When the role can't log in.
     pub async fn login(&self, service: &str) -> PgConnection {
-        let url = self.running().postgres.lock().await.url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor");
+        let url =
+            self.running()
+                .postgres
+                .lock()
+                .await
+                .url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor");
         PgConnection::connect(&url).await.expect("a login")
     }
 
@@ -111,9 +125,20 @@ impl Suite {
     pub async fn kill(&self, victim: &str) {
         let running = self.running();
         if victim == "broker" {
-            running.broker.lock().await.crash().await.expect("the broker crashes");
+            running
+                .broker
+                .lock()
+                .await
+                .crash()
+                .await
+                .expect("the broker crashes");
         } else {
-            let mut child = running.processes.lock().await.remove(victim).expect("a running process");
+            let mut child = running
+                .processes
+                .lock()
+                .await
+                .remove(victim)
+                .expect("a running process");
             child.kill().await.expect("it dies");
         }
     }
@@ -125,7 +150,13 @@ impl Suite {
     pub async fn revive(&self, victim: &'static str) {
         let running = self.running();
         if victim == "broker" {
-            running.broker.lock().await.restart().await.expect("the broker restarts");
+            running
+                .broker
+                .lock()
+                .await
+                .restart()
+                .await
+                .expect("the broker restarts");
         } else {
             running.spawn(victim).await;
         }
@@ -137,9 +168,19 @@ impl Suite {
     /// # Panics
     /// When it doesn't run, or doesn't end within 30 s.
     pub async fn terminate(&self, name: &str) -> Option<i32> {
-        let mut child = self.running().processes.lock().await.remove(name).expect("a running process");
+        let mut child = self
+            .running()
+            .processes
+            .lock()
+            .await
+            .remove(name)
+            .expect("a running process");
         let id = child.id().expect("a process that runs").to_string();
-        Command::new("kill").args(["-TERM", &id]).status().await.expect("kill");
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .expect("kill");
         let ended = tokio::time::timeout(std::time::Duration::from_secs(30), child.wait()).await;
         ended.expect("it ends within 30 s").expect("its status").code()
     }
@@ -153,7 +194,11 @@ impl Suite {
                 unsent += self.count(&format!("{schema}.outbox")).await;
                 arrived += self.count(&format!("{schema}.inbox")).await;
             }
-            let streak = if unsent == 0 && arrived == last.0 { last.1 + 1 } else { 0 };
+            let streak = if unsent == 0 && arrived == last.0 {
+                last.1 + 1
+            } else {
+                0
+            };
             last = (arrived, streak);
             streak >= 6
         })
@@ -161,9 +206,14 @@ impl Suite {
     }
 
     async fn count(&self, table: &str) -> i64 {
-        let sql = format!("select case when to_regclass('{table}') is null then 0 else (xpath('/row/c/text()',
-            query_to_xml('select count(*) as c from {table}', false, true, '')))[1]::text::bigint end");
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.database()).await.expect("a count")
+        let sql = format!(
+            "select case when to_regclass('{table}') is null then 0 else (xpath('/row/c/text()',
+            query_to_xml('select count(*) as c from {table}', false, true, '')))[1]::text::bigint end"
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(self.database())
+            .await
+            .expect("a count")
     }
 }
 
@@ -177,7 +227,10 @@ impl Running {
 
         let mut settings = BTreeMap::new();
         let mut set = |key: &str, value: String| settings.insert(key.to_owned(), value);
-        set("KONTOR_DATABASE_URL", postgres.url("kontor", ROLE_PASSWORD, "kontor"));
+        set(
+            "KONTOR_DATABASE_URL",
+            postgres.url("kontor", ROLE_PASSWORD, "kontor"),
+        );
         set("KONTOR_MIGRATE_DATABASE_URL", postgres.admin_url());
         set("KONTOR_EVENTS", broker.url());
         set("KONTOR_KEYS_DIR", path(&folder, "keys"));
@@ -186,14 +239,20 @@ impl Running {
         set("KONTOR_OTLP_ENDPOINT", format!("http://{spans}"));
         for service in SCHEMAS {
             let address = format!("127.0.0.1:{}", free_port().expect("a port"));
-            set(&format!("KONTOR_{}_URL", service.to_uppercase()), format!("http://{address}"));
+            set(
+                &format!("KONTOR_{}_URL", service.to_uppercase()),
+                format!("http://{address}"),
+            );
             set(&format!("KONTOR_{}_LISTEN", service.to_uppercase()), address);
         }
         let gateway = format!("127.0.0.1:{}", free_port().expect("a port"));
         set("KONTOR_GATEWAY_LISTEN", gateway.clone());
         set("KONTOR_PUBLIC_URL", format!("http://{gateway}"));
 
-        let pool = PgPoolOptions::new().max_connections(4).connect_lazy(&postgres.admin_url()).expect("a URL");
+        let pool = PgPoolOptions::new()
+            .max_connections(4)
+            .connect_lazy(&postgres.admin_url())
+            .expect("a URL");
         let running = Self {
             folder,
             postgres: Mutex::new(postgres),
@@ -204,7 +263,11 @@ impl Running {
             pool,
             telemetry,
         };
-        let migrated = running.command(&["migrate"]).status().await.expect("the executable");
+        let migrated = running
+            .command(&["migrate"])
+            .status()
+            .await
+            .expect("the executable");
         assert!(migrated.success(), "kontor migrate: {migrated}");
         for process in SCHEMAS.into_iter().chain(["gateway"]) {
             running.spawn(process).await;
@@ -214,8 +277,12 @@ impl Running {
     }
 
     async fn spawn(&self, name: &'static str) {
-        let log = std::fs::OpenOptions::new().create(true).append(true);
-        let log = log.open(self.folder.join(format!("{name}.log"))).expect("a log");
+        let log = self.folder.join(format!("{name}.log"));
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log");
         let admin = format!("127.0.0.1:{}", free_port().expect("a port"));
         let child = self
             .command(&["serve", name])
@@ -229,20 +296,30 @@ impl Running {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(executable());
-        command.args(arguments).envs(&self.settings).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .args(arguments)
+            .envs(&self.settings)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         command
     }
 
     /// Waits until the gateway finds everything ready.
     async fn ready(&self) {
         let api = reqwest::Client::new();
-        eventually(60, "the suite is ready; its logs are in the folder of the suite", async || {
-            let answer = api.get(format!("{}/readyz", self.gateway)).send().await;
-            match answer {
-                Ok(answer) if answer.status() == 200 => answer.text().await.is_ok_and(|text| text.contains("\"ready\"")),
-                _ => false,
-            }
-        })
+        eventually(
+            60,
+            "the suite is ready; its logs are in the folder of the suite",
+            async || {
+                let answer = api.get(format!("{}/readyz", self.gateway)).send().await;
+                match answer {
+                    Ok(answer) if answer.status() == 200 => {
+                        answer.text().await.is_ok_and(|text| text.contains("\"ready\""))
+                    }
+                    _ => false,
+                }
+            },
+        )
         .await;
     }
 
@@ -266,7 +343,10 @@ fn path(folder: &Path, name: &str) -> String {
 /// The executable that the same cargo command built, beside the folder of the test binaries.
 fn executable() -> PathBuf {
     let tests = std::env::current_exe().expect("the test binary");
-    let folder = tests.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let folder = tests
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps");
     let executable = folder.join("kontor");
     assert!(executable.exists(), "build it first: cargo build --workspace");
     executable

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use tonic::{Request, Response, Status};
 
 /// A span that was exported.
@@ -39,11 +43,17 @@ impl Receiver {
         listener.set_nonblocking(true).expect("a socket for tokio");
         let server = TraceServiceServer::new(receiver.clone());
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-                tonic::transport::Server::builder().add_service(server).serve_with_incoming(incoming).await
+                tonic::transport::Server::builder()
+                    .add_service(server)
+                    .serve_with_incoming(incoming)
+                    .await
             })
         });
         (receiver, address)
@@ -55,7 +65,11 @@ impl Receiver {
     /// When a receiving thread panicked.
     pub fn trace(&self, trace_id: &str) -> Vec<Span> {
         let spans = self.spans.lock().expect("the spans");
-        spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
+        spans
+            .iter()
+            .filter(|span| span.trace_id == trace_id)
+            .cloned()
+            .collect()
     }
 }
 
@@ -81,7 +95,9 @@ impl TraceService for Receiver {
                     namespaces: span
                         .attributes
                         .iter()
-                        .filter_map(|attribute| attribute.key.split_once('.').map(|(space, _)| space.to_owned()))
+                        .filter_map(|attribute| {
+                            attribute.key.split_once('.').map(|(space, _)| space.to_owned())
+                        })
                         .collect(),
                 });
             }

@@ -23,7 +23,11 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
 
 async fn bodies(suite: &Suite) {
     let api = suite.api().company().await;
-    let deep = format!("{{\"custom_fields\": {}{}}}", "{\"a\":".repeat(2_000), "1".to_owned() + &"}".repeat(2_000));
+    let deep = format!(
+        "{{\"custom_fields\": {}{}}}",
+        "{\"a\":".repeat(2_000),
+        "1".to_owned() + &"}".repeat(2_000)
+    );
     let cases: Vec<(Vec<u8>, u16)> = vec![
         (b"{".to_vec(), 400),
         (b"[]".to_vec(), 400),
@@ -35,18 +39,34 @@ async fn bodies(suite: &Suite) {
         (b"{\"last_name\": \"\\ud800\"}".to_vec(), 400),
         (b"{\"last_name\": \"x\"} trailing".to_vec(), 400),
         (deep.into_bytes(), 400),
-        (format!("{{\"last_name\": \"{}\"}}", "x".repeat(2 << 20)).into_bytes(), 413),
+        (
+            format!("{{\"last_name\": \"{}\"}}", "x".repeat(2 << 20)).into_bytes(),
+            413,
+        ),
     ];
     for (body, status) in cases {
         let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
         let answer = api.raw("/leads/", "application/json", body).await;
         assert_eq!(answer.status, status, "{start}: {}", answer.text);
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{start}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{start}"
+        );
     }
-    api.raw("/leads/", "text/plain", "{\"last_name\": \"x\"}").await.expect(415);
-    let packed = api.request(reqwest::Method::POST, "/leads/").header("content-encoding", "gzip").json(&json!({"last_name": "x"}));
+    api.raw("/leads/", "text/plain", "{\"last_name\": \"x\"}")
+        .await
+        .expect(415);
+    let packed = api
+        .request(reqwest::Method::POST, "/leads/")
+        .header("content-encoding", "gzip")
+        .json(&json!({"last_name": "x"}));
     api.send(packed).await.expect(415);
-    assert_eq!(api.get("/leads/").await.expect(200)["total_size"], 0, "nothing was written");
+    assert_eq!(
+        api.get("/leads/").await.expect(200)["total_size"],
+        0,
+        "nothing was written"
+    );
 }
 
 async fn fields(suite: &Suite) {
@@ -57,8 +77,22 @@ async fn fields(suite: &Suite) {
         "tags": ["fine", 1], "owner_id": "me",
     });
     let problem = api.post("/leads/", body).await.problem(400, "invalid");
-    let named: BTreeSet<String> = problem["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap().to_owned()).collect();
-    for field in ["last_name", "rating", "colour", "score", "employee_count", "budget.amount", "address.planet", "tags[1]"] {
+    let named: BTreeSet<String> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["field"].as_str().unwrap().to_owned())
+        .collect();
+    for field in [
+        "last_name",
+        "rating",
+        "colour",
+        "score",
+        "employee_count",
+        "budget.amount",
+        "address.planet",
+        "tags[1]",
+    ] {
         assert!(named.contains(field), "{field} is not in {named:?}");
     }
     let body = json!({
@@ -66,25 +100,70 @@ async fn fields(suite: &Suite) {
         "address": {"country": "Germany"}, "employee_count": -1,
     });
     let problem = api.post("/leads/", body).await.problem(400, "invalid");
-    let named: BTreeSet<String> = problem["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap().to_owned()).collect();
-    for field in ["last_name", "email", "website", "budget.amount", "budget.currency", "address.country", "employee_count"] {
+    let named: BTreeSet<String> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["field"].as_str().unwrap().to_owned())
+        .collect();
+    for field in [
+        "last_name",
+        "email",
+        "website",
+        "budget.amount",
+        "budget.currency",
+        "address.country",
+        "employee_count",
+    ] {
         assert!(named.contains(field), "{field} is not in {named:?}");
     }
-    let problem = api.post("/leads/", json!({"last_name": "x", "rating": "lukewarm"})).await.expect(400);
+    let problem = api
+        .post("/leads/", json!({"last_name": "x", "rating": "lukewarm"}))
+        .await
+        .expect(400);
     let message = problem["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("hot") && message.contains("warm") && message.contains("cold"), "{problem}");
-    let problem = api.post("/leads/", json!({"last_name": "x", "custom_fields": {"unheard": 1}})).await.expect(400);
-    assert_eq!(problem["errors"][0]["field"], "custom_fields.unheard", "{problem}");
+    assert!(
+        message.contains("hot") && message.contains("warm") && message.contains("cold"),
+        "{problem}"
+    );
+    let problem = api
+        .post(
+            "/leads/",
+            json!({"last_name": "x", "custom_fields": {"unheard": 1}}),
+        )
+        .await
+        .expect(400);
+    assert_eq!(
+        problem["errors"][0]["field"], "custom_fields.unheard",
+        "{problem}"
+    );
 }
 
 async fn ids(suite: &Suite) {
     let api = suite.api().company().await;
     for plural in ["leads", "accounts", "contacts", "deals"] {
-        for id in ["1", "not-a-uuid", "00000000-0000-0000-0000-000000000000", "%00", "..%2F..", "'%20or%201=1"] {
+        for id in [
+            "1",
+            "not-a-uuid",
+            "00000000-0000-0000-0000-000000000000",
+            "%00",
+            "..%2F..",
+            "'%20or%201=1",
+        ] {
             let answer = api.get(&format!("/{plural}/{id}/")).await;
-            assert!(matches!(answer.status.as_u16(), 400 | 404), "{plural} {id}: {}", answer.text);
-            let answer = api.patch(&format!("/{plural}/{id}/"), json!({"description": "x"})).await;
-            assert!(matches!(answer.status.as_u16(), 400 | 404), "{plural} {id}: {}", answer.text);
+            assert!(
+                matches!(answer.status.as_u16(), 400 | 404),
+                "{plural} {id}: {}",
+                answer.text
+            );
+            let answer = api
+                .patch(&format!("/{plural}/{id}/"), json!({"description": "x"}))
+                .await;
+            assert!(
+                matches!(answer.status.as_u16(), 400 | 404),
+                "{plural} {id}: {}",
+                answer.text
+            );
         }
     }
 }
@@ -92,8 +171,15 @@ async fn ids(suite: &Suite) {
 async fn http_layer(suite: &Suite) {
     let api = suite.api().company().await;
     api.get("/nothing/").await.problem(404, "not_found");
-    let answer = api.send(api.request(reqwest::Method::PUT, "/leads/").json(&json!({}))).await;
-    assert!(answer.header("allow").is_some_and(|verbs| verbs.contains("GET") && verbs.contains("POST")), "{answer:?}");
+    let answer = api
+        .send(api.request(reqwest::Method::PUT, "/leads/").json(&json!({})))
+        .await;
+    assert!(
+        answer
+            .header("allow")
+            .is_some_and(|verbs| verbs.contains("GET") && verbs.contains("POST")),
+        "{answer:?}"
+    );
     answer.problem(405, "method_not_allowed");
     for (name, value) in [("x-content-type-options", "nosniff")] {
         assert_eq!(api.get("/leads/").await.header(name), Some(value));
@@ -103,7 +189,12 @@ async fn http_layer(suite: &Suite) {
 async fn tokens(suite: &Suite) {
     let api = suite.api();
     // Before the body is looked at, and before the id is.
-    for token in [None, Some("x"), Some("a.b.c"), Some("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.")] {
+    for token in [
+        None,
+        Some("x"),
+        Some("a.b.c"),
+        Some("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."),
+    ] {
         let mut caller = api.clone();
         caller.token = token.map(str::to_owned);
         caller.raw("/leads/", "application/json", "{").await.expect(401);
@@ -121,9 +212,17 @@ async fn openapi(suite: &Suite) {
     let document = suite.api().get("/openapi.json").await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let lead = &document["components"]["schemas"]["Lead"];
-    assert!(lead["properties"]["score"]["readOnly"] == Value::Bool(true), "{lead}");
+    assert!(
+        lead["properties"]["score"]["readOnly"] == Value::Bool(true),
+        "{lead}"
+    );
     assert!(document["paths"].as_object().unwrap().len() > 100);
-    assert!(document.to_string().contains("A person who may become a customer."), "the protos' comments are in it");
+    assert!(
+        document
+            .to_string()
+            .contains("A person who may become a customer."),
+        "the protos' comments are in it"
+    );
     let page = suite.api().get("!/docs").await;
     assert_eq!(page.status, 200);
     assert!(page.header("content-security-policy").is_some());

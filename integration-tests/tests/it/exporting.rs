@@ -10,8 +10,16 @@ use crate::{conversion::lead, trial};
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     vec![
-        trial(suite, "exporting::export_import_export_is_the_same_bytes", round_trip),
-        trial(suite, "exporting::takes_the_filters_the_order_and_the_columns_of_a_list", chosen),
+        trial(
+            suite,
+            "exporting::export_import_export_is_the_same_bytes",
+            round_trip,
+        ),
+        trial(
+            suite,
+            "exporting::takes_the_filters_the_order_and_the_columns_of_a_list",
+            chosen,
+        ),
     ]
 }
 
@@ -29,11 +37,21 @@ async fn round_trip(suite: &Suite) {
     let columns = "last_name,description,tags,budget,budget_currency,created_at";
     let path = format!("/leads/export/?order_by=last_name&columns={columns}");
     let first = api.get(&path).await;
-    assert!(first.header("content-type").unwrap().starts_with("text/csv"), "{first:?}");
-    assert!(first.text.contains("'=1+1") && first.text.contains("''=still text"), "{}", first.text);
+    assert!(
+        first.header("content-type").unwrap().starts_with("text/csv"),
+        "{first:?}"
+    );
+    assert!(
+        first.text.contains("'=1+1") && first.text.contains("''=still text"),
+        "{}",
+        first.text
+    );
     assert!(first.text.lines().count() > 5 && first.text.contains("\r\n"));
     let other = suite.api().company().await;
-    let job = other.csv("/leads/import/?skip_duplicates=false", first.text.clone()).await.expect(200);
+    let job = other
+        .csv("/leads/import/?skip_duplicates=false", first.text.clone())
+        .await
+        .expect(200);
     assert_eq!((&job["created"], &job["failed"]), (&json!(5), &json!(0)), "{job}");
     assert_eq!(other.get(&path).await.text, first.text);
 }
@@ -43,10 +61,15 @@ async fn chosen(suite: &Suite) {
     for (name, rating) in [("A", "hot"), ("B", "cold"), ("C", "hot")] {
         lead(&api, json!({"last_name": name, "rating": rating})).await;
     }
-    let answer = api.get("/leads/export/?rating=hot&order_by=-last_name&columns=last_name,rating").await;
+    let answer = api
+        .get("/leads/export/?rating=hot&order_by=-last_name&columns=last_name,rating")
+        .await;
     assert_eq!(answer.text, "last_name,rating\r\nC,hot\r\nA,hot\r\n");
     let whole = api.get("/leads/export/").await;
     assert!(whole.text.starts_with("id,"), "{}", whole.text);
     assert_eq!(whole.text.lines().count(), 4);
-    assert_eq!(api.get("/leads/export/?columns=colour").await.expect(400)["errors"][0]["field"], "columns");
+    assert_eq!(
+        api.get("/leads/export/?columns=colour").await.expect(400)["errors"][0]["field"],
+        "columns"
+    );
 }

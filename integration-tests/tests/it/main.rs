@@ -43,7 +43,10 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
 
 /// The trials that break things.
 fn breaking_trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    [outage::trials(suite), survival::trials(suite)].into_iter().flatten().collect()
+    [outage::trials(suite), survival::trials(suite)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn main() {

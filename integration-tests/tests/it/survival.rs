@@ -20,7 +20,9 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         .into_iter()
         .map(|victim| {
             let name = format!("survival::a_hundred_conversions_happen_once_when_{victim}_is_killed");
-            trial(suite, &name, async move |suite: &Suite| killed(suite, victim).await)
+            trial(suite, &name, async move |suite: &Suite| {
+                killed(suite, victim).await
+            })
         })
         .collect()
 }
@@ -44,34 +46,56 @@ async fn killed(suite: &Suite, victim: &'static str) {
                 .map(|id| {
                     let api = api.clone();
                     // 200, 202 and 503 are all honest answers while something is dead.
-                    async move { api.post(&format!("/leads/{id}/convert/"), json!({"wait_seconds": 1})).await.status.as_u16() }
+                    async move {
+                        api.post(&format!("/leads/{id}/convert/"), json!({"wait_seconds": 1}))
+                            .await
+                            .status
+                            .as_u16()
+                    }
                 })
                 .buffer_unordered(8)
                 .collect::<Vec<u16>>()
                 .await
         }
     });
-    eventually(60, "some are converted and some are not", async || converted(&api).await >= 10).await;
+    eventually(60, "some are converted and some are not", async || {
+        converted(&api).await >= 10
+    })
+    .await;
     suite.kill(victim).await;
     suite.revive(victim).await;
     let statuses = conversions.await.unwrap();
-    assert!(statuses.iter().all(|status| matches!(status, 200 | 202 | 503)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| matches!(status, 200 | 202 | 503)),
+        "{statuses:?}"
+    );
 
     // Those that found nobody are asked again, as a person would; all others must come to their end by themselves.
     for id in &leads {
         if api.get(&format!("/leads/{id}/conversion/")).await.status == 404 {
-            let status = api.post(&format!("/leads/{id}/convert/"), json!({"wait_seconds": 0})).await.status.as_u16();
+            let status = api
+                .post(&format!("/leads/{id}/convert/"), json!({"wait_seconds": 0}))
+                .await
+                .status
+                .as_u16();
             assert!(matches!(status, 200 | 202), "{status}");
         }
     }
-    eventually(90, "every lead is converted", async || converted(&api).await == CONVERSIONS as u64).await;
+    eventually(90, "every lead is converted", async || {
+        converted(&api).await == CONVERSIONS as u64
+    })
+    .await;
     suite.quiet().await;
     check(suite, &api, &leads).await;
 }
 
 async fn converted(api: &Api) -> u64 {
     let answer = api.get("/leads/?status=converted&page_size=1").await;
-    if answer.status == 200 { answer.json()["total_size"].as_u64().unwrap() } else { 0 }
+    if answer.status == 200 {
+        answer.json()["total_size"].as_u64().unwrap()
+    } else {
+        0
+    }
 }
 
 /// Every lead converted once, nothing orphaned or doubled, outboxes empty.
@@ -82,19 +106,39 @@ async fn check(suite: &Suite, api: &Api, leads: &[String]) {
     assert_eq!(accounts.len(), 10, "one account a company");
     assert_eq!(contacts.len(), leads.len());
     assert_eq!(deals.len(), leads.len());
-    let ids = |records: &[Value]| -> HashSet<String> { records.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect() };
+    let ids = |records: &[Value]| -> HashSet<String> {
+        records
+            .iter()
+            .map(|record| record["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
     let (account_ids, mut contact_ids, mut deal_ids) = (ids(&accounts), ids(&contacts), ids(&deals));
     for id in leads {
         let lead = api.get(&format!("/leads/{id}/")).await.expect(200);
         assert_eq!(lead["status"], "converted");
         let conversion = &lead["conversion"];
-        assert!(account_ids.contains(conversion["account_id"].as_str().unwrap()), "{lead}");
-        assert!(contact_ids.remove(conversion["contact_id"].as_str().unwrap()), "a contact of its own: {lead}");
-        assert!(deal_ids.remove(conversion["deal_id"].as_str().unwrap()), "a deal of its own: {lead}");
+        assert!(
+            account_ids.contains(conversion["account_id"].as_str().unwrap()),
+            "{lead}"
+        );
+        assert!(
+            contact_ids.remove(conversion["contact_id"].as_str().unwrap()),
+            "a contact of its own: {lead}"
+        );
+        assert!(
+            deal_ids.remove(conversion["deal_id"].as_str().unwrap()),
+            "a deal of its own: {lead}"
+        );
     }
-    assert!(contact_ids.is_empty() && deal_ids.is_empty(), "orphans: {contact_ids:?} {deal_ids:?}");
+    assert!(
+        contact_ids.is_empty() && deal_ids.is_empty(),
+        "orphans: {contact_ids:?} {deal_ids:?}"
+    );
     for contact in &contacts {
-        assert!(account_ids.contains(contact["account_id"].as_str().unwrap()), "{contact}");
+        assert!(
+            account_ids.contains(contact["account_id"].as_str().unwrap()),
+            "{contact}"
+        );
     }
     for (service, sql) in [
         ("leads", "select count(*) from leads.outbox"),
@@ -102,7 +146,11 @@ async fn check(suite: &Suite, api: &Api, leads: &[String]) {
         ("contacts", "select count(*) from contacts.outbox"),
         ("deals", "select count(*) from deals.outbox"),
     ] {
-        assert_eq!(number(suite.database(), sql).await, 0, "{service} has unsent facts");
+        assert_eq!(
+            number(suite.database(), sql).await,
+            0,
+            "{service} has unsent facts"
+        );
     }
 }
 

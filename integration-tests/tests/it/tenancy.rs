@@ -17,11 +17,31 @@ use crate::trial;
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     vec![
-        trial(suite, "tenancy::every_tenant_table_forces_row_level_security", every_table),
-        trial(suite, "tenancy::a_login_role_without_a_company_sees_no_row_of_any_table", no_company_no_rows),
-        trial(suite, "tenancy::no_rpc_finds_or_changes_another_companys_records", every_rpc),
-        trial(suite, "tenancy::every_rpc_but_the_public_ones_wants_a_token_first", every_rpc_wants_a_token),
-        trial(suite, "tenancy::a_reference_to_another_companys_record_is_an_unknown_reference", references),
+        trial(
+            suite,
+            "tenancy::every_tenant_table_forces_row_level_security",
+            every_table,
+        ),
+        trial(
+            suite,
+            "tenancy::a_login_role_without_a_company_sees_no_row_of_any_table",
+            no_company_no_rows,
+        ),
+        trial(
+            suite,
+            "tenancy::no_rpc_finds_or_changes_another_companys_records",
+            every_rpc,
+        ),
+        trial(
+            suite,
+            "tenancy::every_rpc_but_the_public_ones_wants_a_token_first",
+            every_rpc_wants_a_token,
+        ),
+        trial(
+            suite,
+            "tenancy::a_reference_to_another_companys_record_is_an_unknown_reference",
+            references,
+        ),
     ]
 }
 
@@ -48,25 +68,49 @@ async fn every_table(suite: &Suite) {
     .fetch_all(suite.database())
     .await
     .unwrap();
-    assert!(rows.len() >= 8, "only {} tenant tables: is the suite migrated?", rows.len());
+    assert!(
+        rows.len() >= 8,
+        "only {} tenant tables: is the suite migrated?",
+        rows.len()
+    );
     for row in rows {
         let name: String = row.get("name");
-        assert!(row.get::<bool, _>("forced"), "{name} does not force row-level security");
-        assert!(row.get::<bool, _>("by_company"), "{name} has no policy on kontor.company_id");
+        assert!(
+            row.get::<bool, _>("forced"),
+            "{name} does not force row-level security"
+        );
+        assert!(
+            row.get::<bool, _>("by_company"),
+            "{name} has no policy on kontor.company_id"
+        );
         assert_eq!(row.get::<String, _>("owner"), "kontor_owner", "{name}");
-        assert_eq!(row.get::<Option<String>, _>("first_key").as_deref(), Some("company_id"), "primary key of {name}");
+        assert_eq!(
+            row.get::<Option<String>, _>("first_key").as_deref(),
+            Some("company_id"),
+            "primary key of {name}"
+        );
     }
     // Records of every kind are tenants' tables: none slipped through by lacking the column.
     let tables = database::tenant_tables(suite.database()).await.unwrap();
-    for record in ["accounts.accounts", "contacts.contacts", "leads.leads", "deals.deals"] {
-        assert!(tables.iter().any(|table| table == record), "{record} has no company_id");
+    for record in [
+        "accounts.accounts",
+        "contacts.contacts",
+        "leads.leads",
+        "deals.deals",
+    ] {
+        assert!(
+            tables.iter().any(|table| table == record),
+            "{record} has no company_id"
+        );
     }
 }
 
 async fn no_company_no_rows(suite: &Suite) {
     // Something to see, if one could.
     let api = suite.api().company().await;
-    api.post("/leads/", json!({"last_name": "Somebody"})).await.expect(201);
+    api.post("/leads/", json!({"last_name": "Somebody"}))
+        .await
+        .expect(201);
     let mut checked = 0;
     for table in database::tenant_tables(suite.database()).await.unwrap() {
         let schema = table.split('.').next().unwrap();
@@ -75,7 +119,10 @@ async fn no_company_no_rows(suite: &Suite) {
         }
         let mut connection = suite.login(schema).await;
         let sql = format!("select count(*) from {table}");
-        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         assert_eq!(count, 0, "kontor_{schema} sees rows of {table} without a company");
         checked += 1;
     }
@@ -98,20 +145,42 @@ async fn every_rpc(suite: &Suite) {
         ours.session["user"]["id"].as_str().unwrap().to_owned(),
     ];
     for (path, body) in [
-        ("/leads/", json!({"last_name": "Ours", "email": "ours@example.com", "company_name": "Ours"})),
+        (
+            "/leads/",
+            json!({"last_name": "Ours", "email": "ours@example.com", "company_name": "Ours"}),
+        ),
         ("/accounts/", json!({"name": "Ours"})),
         ("/contacts/", json!({"last_name": "Ours"})),
         ("/deals/", json!({"name": "Ours"})),
     ] {
-        ids.push(ours.post(path, body).await.expect(201)["id"].as_str().unwrap().to_owned());
+        ids.push(
+            ours.post(path, body).await.expect(201)["id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
-    let converted = ours.post("/leads/", json!({"last_name": "Ours too"})).await.expect(201);
+    let converted = ours
+        .post("/leads/", json!({"last_name": "Ours too"}))
+        .await
+        .expect(201);
     let converted = converted["id"].as_str().unwrap();
-    ours.post(&format!("/leads/{converted}/convert/"), json!({"wait_seconds": 30})).await.expect(200);
+    ours.post(
+        &format!("/leads/{converted}/convert/"),
+        json!({"wait_seconds": 30}),
+    )
+    .await
+    .expect(200);
     ids.push(converted.to_owned());
-    let job = ours.csv("/leads/import/", "Last Name\r\nImported\r\n").await.expect(200);
+    let job = ours
+        .csv("/leads/import/", "Last Name\r\nImported\r\n")
+        .await
+        .expect(200);
     ids.push(job["id"].as_str().unwrap().to_owned());
-    for pipeline in ours.get("/pipelines/").await.expect(200)["pipelines"].as_array().unwrap() {
+    for pipeline in ours.get("/pipelines/").await.expect(200)["pipelines"]
+        .as_array()
+        .unwrap()
+    {
         ids.push(pipeline["id"].as_str().unwrap().to_owned());
     }
     suite.quiet().await;
@@ -136,29 +205,55 @@ async fn every_rpc(suite: &Suite) {
                     }
                     // Not built yet: docs/status.md lists them.
                     Code::Unimplemented => {}
-                    code => panic!("{} answered {code:?} {:?} for another company's {id}", method.full_name(), status.message()),
+                    code => panic!(
+                        "{} answered {code:?} {:?} for another company's {id}",
+                        method.full_name(),
+                        status.message()
+                    ),
                 },
             }
         }
     }
     suite.quiet().await;
-    assert_eq!(before, fingerprint(suite.database(), ours.company_id()).await.unwrap());
-    assert!(refused.len() >= 25, "only {} rpcs were put to the proof: {refused:?}", refused.len());
+    assert_eq!(
+        before,
+        fingerprint(suite.database(), ours.company_id()).await.unwrap()
+    );
+    assert!(
+        refused.len() >= 25,
+        "only {} rpcs were put to the proof: {refused:?}",
+        refused.len()
+    );
 }
 
 async fn every_rpc_wants_a_token(suite: &Suite) {
     let access = DESCRIPTORS.get_extension_by_name("kontor.api.v1.access").unwrap();
     let mut checked = 0;
-    for method in DESCRIPTORS.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        let rule = method.options().get_extension(&access).as_message().unwrap().clone();
+    for method in DESCRIPTORS
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+    {
+        let rule = method
+            .options()
+            .get_extension(&access)
+            .as_message()
+            .unwrap()
+            .clone();
         if rule.has_field_by_name("public") {
             continue;
         }
         let channel = suite.channel(service_of(&method)).await;
         let message = DynamicMessage::new(method.input());
         for token in [None, Some("not.a.token")] {
-            let status = rpc::streaming(&channel, &method, token, &message).await.unwrap_err();
-            assert_eq!(status.code(), Code::Unauthenticated, "{} with token {token:?}: {status:?}", method.full_name());
+            let status = rpc::streaming(&channel, &method, token, &message)
+                .await
+                .unwrap_err();
+            assert_eq!(
+                status.code(),
+                Code::Unauthenticated,
+                "{} with token {token:?}: {status:?}",
+                method.full_name()
+            );
         }
         checked += 1;
     }
@@ -172,31 +267,40 @@ async fn references(suite: &Suite) {
     let stranger = ours.session["user"]["id"].clone();
     let nobody = json!("01890000-0000-7000-8000-000000000000");
     for account_id in [&account["id"], &nobody] {
-        let problem =
-            theirs.post("/contacts/", json!({"last_name": "T", "account_id": account_id})).await.problem(422, "unknown_reference");
+        let problem = theirs
+            .post("/contacts/", json!({"last_name": "T", "account_id": account_id}))
+            .await
+            .problem(422, "unknown_reference");
         assert_eq!(problem["errors"][0]["field"], "account_id", "{problem}");
     }
     for owner_id in [&stranger, &nobody] {
-        let problem =
-            theirs.post("/leads/", json!({"last_name": "T", "owner_id": owner_id})).await.problem(422, "unknown_reference");
+        let problem = theirs
+            .post("/leads/", json!({"last_name": "T", "owner_id": owner_id}))
+            .await
+            .problem(422, "unknown_reference");
         assert_eq!(problem["errors"][0]["field"], "owner_id", "{problem}");
     }
 }
 
 /// Every rpc of the services whose request names a record by `id`, and that a person may call.
 fn methods_with_an_id() -> Vec<MethodDescriptor> {
-    let access = DESCRIPTORS.get_extension_by_name("kontor.api.v1.access").expect("the option");
+    let access = DESCRIPTORS
+        .get_extension_by_name("kontor.api.v1.access")
+        .expect("the option");
     DESCRIPTORS
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
         .filter(|method| {
             let rule = method.options().get_extension(&access);
-            rule.as_message().is_some_and(|rule| !rule.has_field_by_name("public") && !rule.has_field_by_name("service"))
+            rule.as_message()
+                .is_some_and(|rule| !rule.has_field_by_name("public") && !rule.has_field_by_name("service"))
         })
         .filter(|method| !method.is_client_streaming())
         .filter(|method| {
             method.input().fields().any(|field| {
-                matches!(field.kind(), Kind::String) && !field.is_list() && (field.name() == "id" || field.name() == "user_id")
+                matches!(field.kind(), Kind::String)
+                    && !field.is_list()
+                    && (field.name() == "id" || field.name() == "user_id")
             })
         })
         .collect()
@@ -204,18 +308,31 @@ fn methods_with_an_id() -> Vec<MethodDescriptor> {
 
 /// A request for this id in which everything else that is required is there, so that only the id can be wrong.
 fn filled(message: &MessageDescriptor, id: &str) -> DynamicMessage {
-    let behavior = DESCRIPTORS.get_extension_by_name("google.api.field_behavior").expect("the option");
+    let behavior = DESCRIPTORS
+        .get_extension_by_name("google.api.field_behavior")
+        .expect("the option");
     let mut filled = DynamicMessage::new(message.clone());
     for field in message.fields() {
         let behaviors = field.options().get_extension(&behavior).into_owned();
-        let required = behaviors.as_list().is_some_and(|list| list.contains(&Value::EnumNumber(2)));
+        let required = behaviors
+            .as_list()
+            .is_some_and(|list| list.contains(&Value::EnumNumber(2)));
         match field.kind() {
-            Kind::String if matches!(field.name(), "id" | "user_id") => filled.set_field(&field, Value::String(id.to_owned())),
-            Kind::String if required && field.name().ends_with("_id") => filled.set_field(&field, Value::String(id.to_owned())),
-            Kind::String if required && !field.is_list() => filled.set_field(&field, Value::String("given".to_owned())),
+            Kind::String if matches!(field.name(), "id" | "user_id") => {
+                filled.set_field(&field, Value::String(id.to_owned()))
+            }
+            Kind::String if required && field.name().ends_with("_id") => {
+                filled.set_field(&field, Value::String(id.to_owned()))
+            }
+            Kind::String if required && !field.is_list() => {
+                filled.set_field(&field, Value::String("given".to_owned()))
+            }
             Kind::Message(inner) if inner.full_name() == "google.protobuf.FieldMask" => {
                 let mut mask = DynamicMessage::new(inner);
-                mask.set_field_by_name("paths", Value::List(vec![Value::String("description".to_owned())]));
+                mask.set_field_by_name(
+                    "paths",
+                    Value::List(vec![Value::String("description".to_owned())]),
+                );
                 filled.set_field(&field, Value::Message(mask));
             }
             _ => {}
@@ -227,5 +344,8 @@ fn filled(message: &MessageDescriptor, id: &str) -> DynamicMessage {
 /// `kontor.leads.v1.LeadService` is spoken by `leads`.
 fn service_of(method: &MethodDescriptor) -> &'static str {
     let service = method.parent_service();
-    SCHEMAS.into_iter().find(|schema| service.full_name().starts_with(&format!("kontor.{schema}."))).expect("a service of the suite")
+    SCHEMAS
+        .into_iter()
+        .find(|schema| service.full_name().starts_with(&format!("kontor.{schema}.")))
+        .expect("a service of the suite")
 }
