@@ -6,24 +6,8 @@ use std::process::Command;
 
 use kontor::servers::{Postgres, RabbitMq};
 use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
 
-/// A folder of the test's own, removed at its end.
-struct Home(PathBuf);
-
-impl Home {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("kontor-{}", Uuid::new_v4().simple()));
-        fs::create_dir(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
+use crate::home::Home;
 
 async fn count(server: &Postgres) -> i64 {
     let mut connection = PgConnection::connect(&server.admin_url()).await.unwrap();
@@ -36,7 +20,7 @@ async fn count(server: &Postgres) -> i64 {
 #[tokio::test]
 async fn a_private_postgres_keeps_its_data_and_port_between_starts() {
     let home = Home::new();
-    let server = Postgres::start(&home.0).await.unwrap();
+    let server = Postgres::start(home.path()).await.unwrap();
     let port = server.port();
     let mut connection = PgConnection::connect(&server.admin_url()).await.unwrap();
     sqlx::raw_sql("create table kept (id int); insert into kept values (1)")
@@ -60,7 +44,7 @@ async fn a_private_postgres_keeps_its_data_and_port_between_starts() {
     drop(connection);
     server.stop().unwrap();
 
-    let mut server = Postgres::start(&home.0).await.unwrap();
+    let mut server = Postgres::start(home.path()).await.unwrap();
     assert_eq!(server.port(), port);
     assert_eq!(count(&server).await, 1);
 
@@ -73,33 +57,33 @@ async fn a_private_postgres_keeps_its_data_and_port_between_starts() {
 #[tokio::test]
 async fn a_postgres_left_by_a_killed_run_is_taken_over_and_a_stale_pid_file_is_cleared() {
     let home = Home::new();
-    let left = Postgres::start(&home.0).await.unwrap();
+    let left = Postgres::start(home.path()).await.unwrap();
     // As after kill -9 in the moment before the guardian acts: the server runs, nobody holds it.
-    let server = Postgres::start(&home.0).await.unwrap();
+    let server = Postgres::start(home.path()).await.unwrap();
     server.stop().unwrap();
     drop(left);
 
-    let folder = fs::canonicalize(home.0.join("postgres")).unwrap();
+    let folder = fs::canonicalize(home.path().join("postgres")).unwrap();
     fs::write(
         folder.join("data/postmaster.pid"),
         format!("{}\n", std::process::id()),
     )
     .unwrap();
-    let server = Postgres::start(&home.0).await.unwrap();
+    let server = Postgres::start(home.path()).await.unwrap();
     server.stop().unwrap();
 }
 
 #[tokio::test]
 async fn a_private_rabbitmq_comes_back_after_a_kill_and_leaves_nothing_running() {
     let home = Home::new();
-    let mut broker = RabbitMq::start(&home.0).await.unwrap();
+    let mut broker = RabbitMq::start(home.path()).await.unwrap();
     let url = broker.url();
     broker.crash().await.unwrap();
     broker.restart().await.unwrap();
     assert_eq!(broker.url(), url);
     broker.stop().await.unwrap();
 
-    let folder = fs::canonicalize(home.0.join("rabbitmq")).unwrap();
+    let folder = fs::canonicalize(home.path().join("rabbitmq")).unwrap();
     let left: Vec<_> = fs::read_dir("/proc")
         .unwrap()
         .flatten()
