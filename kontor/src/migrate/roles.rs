@@ -29,7 +29,7 @@ pub(super) fn login_of(schema: &Schema) -> Result<Login> {
 }
 
 fn plain(part: &str) -> Result<String> {
-    Ok(percent_decoded(part).context("a name or password in a database URL is not UTF-8")?)
+    percent_decoded(part).context("a name or password in a database URL is not UTF-8")
 }
 
 /// Undoes the percent-encoding of a URL's user and password.
