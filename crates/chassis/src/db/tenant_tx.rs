@@ -1,0 +1,86 @@
+//! A transaction that belongs to a company.
+
+use std::fmt::Write;
+use std::ops::{Deref, DerefMut};
+
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use tracing::{Instrument, Span};
+
+use crate::caller::Caller;
+use crate::error::Error;
+
+/// An open transaction, bound to its caller's company by Row-Level Security. Dropping it rolls back.
+///
+/// Store functions take `&mut PgConnection`, which it gives by `&mut tx`.
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    span: Span,
+}
+
+/// Only ids stand in the text: nothing of a request's own making.
+pub(super) fn begin_text(read_only: bool, caller: Option<&Caller>) -> String {
+    let mut text = String::with_capacity(160);
+    text.push_str(if read_only { "begin read only" } else { "begin" });
+    if let Some(caller) = caller {
+        // Writing to a String can't fail.
+        let _ = write!(text, "; set local kontor.company_id = '{}'", caller.company_id());
+        if let Some(user) = caller.user_id() {
+            let _ = write!(text, "; set local kontor.user_id = '{user}'");
+        }
+    }
+    text
+}
+
+impl TenantTx {
+    pub(super) async fn begin(pool: &PgPool, schema: &str, text: String) -> Result<Self, Error> {
+        let span = tracing::debug_span!(
+            "db.transaction",
+            otel.kind = "client",
+            db.system = "postgresql",
+            db.namespace = schema
+        );
+        let tx = pool
+            .begin_with(AssertSqlSafe(text))
+            .instrument(span.clone())
+            .await?;
+        Ok(Self { tx, span })
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the database refuses or is gone; then nothing happened, or it isn't known (the connection broke meanwhile).
+    pub async fn commit(self) -> Result<(), Error> {
+        let Self { tx, span } = self;
+        tx.commit().instrument(span).await?;
+        Ok(())
+    }
+
+    /// A span for one statement: `query.execute(&mut *tx).instrument(tx.statement("insert"))`; take it before the borrow.
+    /// It costs next to nothing while no traces are exported.
+    #[must_use]
+    pub fn statement(&self, name: &'static str) -> Span {
+        tracing::debug_span!(parent: &self.span, "db.statement", otel.name = name, otel.kind = "client", db.system = "postgresql")
+    }
+}
+
+impl Deref for TenantTx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for TenantTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+impl std::fmt::Debug for TenantTx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TenantTx")
+    }
+}

@@ -1,0 +1,192 @@
+//! The key that services prove themselves with to one another.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use moka::sync::Cache;
+use rand::RngCore;
+use uuid::Uuid;
+
+use super::{ISSUER, ServiceClaims, now};
+use crate::caller::Caller;
+use crate::error::Error;
+
+const FILE: &str = "service.key";
+const BYTES: usize = 32;
+/// A token of a service lives so long; it is made anew after half of it.
+const LIFE_SECONDS: i64 = 120;
+/// Companies whose tokens are remembered.
+const REMEMBERED: u64 = 1024;
+
+/// The shared key, and the tokens made with it. Cheap to clone.
+#[derive(Clone)]
+pub struct ServiceKey(Arc<Inner>);
+
+struct Inner {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    validation: Validation,
+    made: Cache<(Box<str>, Option<Uuid>), (HeaderValue, i64)>,
+}
+
+impl ServiceKey {
+    /// Reads `service.key` in this folder, or makes both on first use, readable by this user alone. Several processes may
+    /// do so at once: one makes it, all read the same.
+    ///
+    /// # Errors
+    /// When the folder or the file can't be read or made, or the file doesn't hold 32 bytes.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(FILE);
+        let failed = |error: std::io::Error| Error::internal(format!("{}: {error}", path.display()));
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(folder, &path).map_err(failed)?;
+                std::fs::read(&path).map_err(failed)?
+            }
+            other => other.map_err(failed)?,
+        };
+        if bytes.len() != BYTES {
+            return Err(Error::internal(format!(
+                "{} does not hold {BYTES} bytes",
+                path.display()
+            )));
+        }
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// A key that only this process knows, for tests and tools.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut bytes = [0; BYTES];
+        rand::rng().fill_bytes(&mut bytes);
+        Self::from_bytes(&bytes)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss"]);
+        validation.validate_aud = false;
+        validation.leeway = 0;
+        Self(Arc::new(Inner {
+            signing: EncodingKey::from_secret(bytes),
+            verifying: DecodingKey::from_secret(bytes),
+            validation,
+            made: Cache::new(REMEMBERED),
+        }))
+    }
+
+    /// The `authorization` header by which `service` proves itself, at work for this company if for one.
+    ///
+    /// # Errors
+    /// When it can't be signed, which doesn't happen.
+    pub fn authorization(&self, service: &str, company: Option<Uuid>) -> Result<HeaderValue, Error> {
+        let now = now();
+        let key = (service.into(), company);
+        if let Some((header, good_until)) = self.0.made.get(&key)
+            && good_until > now
+        {
+            return Ok(header);
+        }
+        let claims = ServiceClaims {
+            iss: ISSUER.into(),
+            svc: service.into(),
+            company,
+            exp: now + LIFE_SECONDS,
+        };
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.0.signing)
+            .map_err(Error::internal)?;
+        let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(Error::internal)?;
+        header.set_sensitive(true);
+        self.0.made.insert(key, (header.clone(), now + LIFE_SECONDS / 2));
+        Ok(header)
+    }
+
+    /// The service behind a token that was made with this key, and until when the token counts.
+    pub(super) fn verify(&self, token: &str) -> Result<(Caller, i64), jsonwebtoken::errors::Error> {
+        let claims =
+            jsonwebtoken::decode::<ServiceClaims>(token, &self.0.verifying, &self.0.validation)?.claims;
+        Ok((Caller::of_service(&claims.svc, claims.company), claims.exp))
+    }
+}
+
+/// Writes a new key beside and links it into place, so that nobody ever reads half of one.
+fn make(folder: &Path, path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut bytes = [0; BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    let beside = folder.join(format!("{FILE}.{}", Uuid::new_v4()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)?;
+    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match std::fs::hard_link(&beside, path) {
+        // Another process was first: its key counts.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    std::fs::remove_file(&beside)?;
+    linked
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_made_once_and_for_its_user_alone() {
+        let folder = std::env::temp_dir().join(format!("kontor-key-{}", Uuid::new_v4()));
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| ServiceKey::open(&folder).unwrap()))
+                .collect();
+            opened.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let header = keys[0].authorization("alpha", None).unwrap();
+        let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap();
+        assert!(
+            keys.iter().all(|key| key.verify(token).is_ok()),
+            "all hold the same key"
+        );
+        let mode = std::fs::metadata(folder.join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(
+            std::fs::read_dir(&folder).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_token_of_another_key_is_refused() {
+        let header = ServiceKey::random().authorization("alpha", None).unwrap();
+        let token = header.to_str().unwrap().strip_prefix("Bearer ").unwrap();
+        assert!(ServiceKey::random().verify(token).is_err());
+    }
+
+    #[test]
+    fn a_service_works_for_the_company_its_token_names() {
+        let (key, company) = (ServiceKey::random(), Uuid::now_v7());
+        let header = key.authorization("alpha", Some(company)).unwrap();
+        let (caller, exp) = key
+            .verify(header.to_str().unwrap().strip_prefix("Bearer ").unwrap())
+            .unwrap();
+        assert_eq!(caller.company_id(), company);
+        assert!(caller.is_service() && exp > now());
+        assert_eq!(
+            key.authorization("alpha", Some(company)).unwrap(),
+            header,
+            "made once and remembered"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! Verifies a token once and remembers it until it expires or its session ends.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::HeaderValue;
+use jsonwebtoken::{Algorithm, Validation};
+use moka::sync::Cache;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::keys::Keys;
+use super::{Claims, ISSUER, ServiceKey, now, watch};
+use crate::caller::{Caller, Permissions};
+use crate::error::Error;
+use crate::peers::Peer;
+
+/// Tokens that are remembered.
+const REMEMBERED: u64 = 20_000;
+
+/// Tells who a bearer token stands for. Cheap to clone; one serves a whole process.
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+pub(super) struct Inner {
+    service_key: ServiceKey,
+    identity: Peer,
+    keys: Keys,
+    validation: Validation,
+    verified: Cache<Box<str>, Verified>,
+    /// Ended sessions, with the Unix second after which no token of theirs can be alive.
+    ended: RwLock<HashMap<Uuid, i64>>,
+    life_seconds: i64,
+    in_step: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Verified {
+    caller: Caller,
+    exp: i64,
+}
+
+impl Verifier {
+    /// A verifier that asks `identity` for its keys and listens to it for ended sessions. Until it first hears from it, a
+    /// person's token can't be judged and is answered with Unavailable; it keeps trying until `stop`.
+    ///
+    /// Call it within the run time.
+    #[must_use]
+    pub fn start(
+        service_key: ServiceKey,
+        identity: Peer,
+        access_token_seconds: u32,
+        stop: CancellationToken,
+    ) -> Self {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.validate_aud = false;
+        validation.leeway = 0;
+        let inner = Arc::new(Inner {
+            service_key,
+            identity,
+            keys: Keys::default(),
+            validation,
+            verified: Cache::new(REMEMBERED),
+            ended: RwLock::default(),
+            life_seconds: i64::from(access_token_seconds),
+            in_step: AtomicBool::new(false),
+        });
+        tokio::spawn(stop.run_until_cancelled_owned(watch::run(Arc::downgrade(&inner))));
+        Self(inner)
+    }
+
+    /// The caller behind an `authorization` header that was verified before: a look-up, no more.
+    #[must_use]
+    pub fn remembered(&self, authorization: &HeaderValue) -> Option<Result<Caller, Error>> {
+        let token = bearer(authorization).ok()?;
+        let verified = self.0.verified.get(token)?;
+        Some(self.0.still_counts(verified))
+    }
+
+    /// The caller behind an `authorization` header.
+    ///
+    /// # Errors
+    /// Unauthenticated when it is no bearer token, was not signed by us, has expired or its session ended; Unavailable
+    /// when identity can't be asked.
+    pub async fn verify(&self, authorization: &HeaderValue) -> Result<Caller, Error> {
+        let token = bearer(authorization)?;
+        if let Some(verified) = self.0.verified.get(token) {
+            return self.0.still_counts(verified);
+        }
+        let verified = self.0.check(token, authorization).await?;
+        self.0.verified.insert(token.into(), verified.clone());
+        self.0.still_counts(verified)
+    }
+
+    /// Refuses a session from now on, ahead of what identity tells.
+    pub fn session_ended(&self, session_id: Uuid) {
+        self.0.end([(session_id, now())]);
+    }
+
+    /// Whether identity has been heard, so that a person's token can be judged.
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.0.in_step.load(Ordering::Acquire)
+    }
+
+    /// The key of services.
+    #[must_use]
+    pub fn service_key(&self) -> &ServiceKey {
+        &self.0.service_key
+    }
+}
+
+impl Inner {
+    fn still_counts(&self, verified: Verified) -> Result<Caller, Error> {
+        if verified.exp <= now() {
+            return Err(Error::unauthenticated("token_expired", "The token has expired."));
+        }
+        if let Some(session) = verified.caller.session_id()
+            && self
+                .ended
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(&session)
+        {
+            return Err(Error::unauthenticated("session_ended", "The session has ended."));
+        }
+        Ok(verified.caller)
+    }
+
+    async fn check(&self, token: &str, authorization: &HeaderValue) -> Result<Verified, Error> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| not_ours())?;
+        match header.alg {
+            Algorithm::HS256 => {
+                let (caller, exp) = self.service_key.verify(token).map_err(|error| refused(&error))?;
+                Ok(Verified { caller, exp })
+            }
+            Algorithm::EdDSA => {
+                let kid = header.kid.ok_or_else(not_ours)?;
+                if !self.in_step.load(Ordering::Acquire) {
+                    return Err(Error::unavailable("the identity service"));
+                }
+                let key = self.keys.get(&self.identity, &kid).await?.ok_or_else(not_ours)?;
+                let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation)
+                    .map_err(|error| refused(&error))?
+                    .claims;
+                Ok(Verified {
+                    exp: claims.exp,
+                    caller: person(&claims, authorization),
+                })
+            }
+            _ => Err(not_ours()),
+        }
+    }
+
+    /// Remembers ended sessions (with the second they ended), and forgets those whose tokens have all expired.
+    pub(super) fn end(&self, sessions: impl IntoIterator<Item = (Uuid, i64)>) {
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        ended.retain(|_, until| *until > now);
+        ended.extend(
+            sessions
+                .into_iter()
+                .map(|(session, at)| (session, at.max(now) + self.life_seconds)),
+        );
+    }
+
+    pub(super) fn heard(&self) {
+        self.in_step.store(true, Ordering::Release);
+    }
+
+    pub(super) fn identity(&self) -> &Peer {
+        &self.identity
+    }
+
+    pub(super) async fn refresh_keys(&self) -> Result<(), Error> {
+        self.keys.refresh(&self.identity).await
+    }
+}
+
+fn person(claims: &Claims, authorization: &HeaderValue) -> Caller {
+    let mut authorization = authorization.clone();
+    authorization.set_sensitive(true);
+    Caller::person(
+        claims.sub,
+        claims.company,
+        claims.sid,
+        &claims.role,
+        Permissions::parse(&claims.permissions),
+        Some(authorization),
+    )
+}
+
+fn bearer(authorization: &HeaderValue) -> Result<&str, Error> {
+    let text = authorization.to_str().map_err(|_| not_ours())?;
+    match text.split_at_checked(7) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer ") => Ok(token.trim()),
+        _ => Err(Error::unauthenticated(
+            "unauthenticated",
+            "A bearer token is needed.",
+        )),
+    }
+}
+
+fn not_ours() -> Error {
+    Error::unauthenticated("invalid_token", "The token is not one of ours.")
+}
+
+fn refused(error: &jsonwebtoken::errors::Error) -> Error {
+    match error.kind() {
+        jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
+            Error::unauthenticated("token_expired", "The token has expired.")
+        }
+        _ => not_ours(),
+    }
+}
