@@ -1,3 +1,52 @@
-//! What every kind of record can do: list, filter, search, page, patch, import, export
+//! What every kind of record can do: list, filter, search, page, patch, import, export.
+//!
+//! A service describes its kind once with [`record!`]; everything here is driven by that description.
+//!
+//! Reading order: [`leaf`] and [`description`] (what is known of a field and of a kind), `macros` (how it is said),
+//! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
+//! in), [`write`](mod@write) (one statement that saves, remembers and tells), [`query`] and [`filter`] (lists), [`refs`]
+//! (records of other services), [`history`], [`stats`].
 
+pub mod admit;
+pub mod cell;
+pub mod common;
+pub mod description;
+pub mod field;
+pub mod fold;
+mod input;
+mod json;
+pub mod leaf;
+mod macros;
+pub mod record;
 pub mod transfer;
+pub mod value;
+pub mod wire;
+pub mod write;
+
+pub use cell::{CustomFields, Choice};
+pub use description::Description;
+pub use field::{Address, Money};
+pub use leaf::{Kind as LeafKind, Leaf};
+pub use record::Record;
+pub use value::Value;
+
+/// What the macros name, so that a service need not depend on it by itself.
+#[doc(hidden)]
+pub mod export {
+    pub use kontor_chassis::Caller;
+    pub use kontor_proto::records::v1::{RecordChange, Reference};
+    pub use sqlx;
+    pub use sqlx::postgres::PgRow;
+    pub use time::OffsetDateTime;
+    pub use uuid::Uuid;
+}
+
+/// The tables of this crate, for the schema of one service: run with that schema as the `search_path`.
+///
+/// They keep their own list of what was run, `_records_migrations`, beside the service's.
+#[must_use]
+pub fn migrator() -> sqlx::migrate::Migrator {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.dangerous_set_table_name("_records_migrations");
+    migrator
+}

@@ -1,0 +1,150 @@
+//! Whole numbers and amounts.
+
+use rust_decimal::Decimal;
+
+use super::Fault;
+use crate::leaf::Leaf;
+use crate::value::Value;
+
+/// Amounts are exact to this many places.
+const PLACES: u32 = 4;
+
+/// A whole number in text. Blanks and commas between thousands are taken off, as files write them.
+pub(super) fn whole(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
+    let plain = without_thousands(text);
+    let number = plain.parse::<i64>().map_err(|_| {
+        if plain
+            .trim_start_matches('-')
+            .bytes()
+            .all(|digit| digit.is_ascii_digit())
+            && plain.len() > 18
+        {
+            Fault::new("out_of_range", bounds(leaf))
+        } else {
+            Fault::new("invalid_number", "This is not a whole number.")
+        }
+    })?;
+    within(leaf, number).map(Value::Int)
+}
+
+/// A number within the leaf's bounds.
+pub(super) fn within(leaf: &Leaf, number: i64) -> Result<i64, Fault> {
+    if leaf.range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(Fault::new("out_of_range", bounds(leaf)))
+    }
+}
+
+/// An amount in text: digits and at most one point, no exponent.
+pub(super) fn amount(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
+    let plain = without_thousands(text);
+    let digits = plain.strip_prefix(['-', '+']).unwrap_or(&plain);
+    let well_formed = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && digits.bytes().filter(|b| *b == b'.').count() <= 1
+        && digits.bytes().any(|b| b.is_ascii_digit());
+    if !well_formed {
+        return Err(Fault::new(
+            "invalid_amount",
+            "Write an amount as a decimal number, for example 1234.50.",
+        ));
+    }
+    let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
+    if after.trim_end_matches('0').len() > PLACES as usize {
+        return Err(Fault::new(
+            "invalid_amount",
+            "An amount has at most 4 decimal places.",
+        ));
+    }
+    // Bounded before parsing, so that the number fits a Decimal exactly.
+    if before.trim_start_matches('0').len() > 18 {
+        return Err(Fault::new("out_of_range", bounds(leaf)));
+    }
+    let kept = &after[..after.len().min(PLACES as usize)];
+    let sign = if plain.starts_with('-') { "-" } else { "" };
+    let parsed = format!("{sign}{before}.{kept}");
+    let amount: Decimal = parsed.trim_end_matches('.').parse().map_err(|_| {
+        Fault::new(
+            "invalid_amount",
+            "Write an amount as a decimal number, for example 1234.50.",
+        )
+    })?;
+    if amount < Decimal::from(*leaf.range.start()) || amount > Decimal::from(*leaf.range.end()) {
+        return Err(Fault::new("out_of_range", bounds(leaf)));
+    }
+    Ok(Value::Decimal(amount))
+}
+
+fn bounds(leaf: &Leaf) -> String {
+    let (least, most) = (leaf.range.start(), leaf.range.end());
+    match (*least == i64::MIN, *most == i64::MAX) {
+        (false, false) => format!("Allowed is {least} to {most}."),
+        (false, true) => format!("Allowed is {least} and above."),
+        _ => format!("Allowed is up to {most}."),
+    }
+}
+
+/// `1,234,567.5` → `1234567.5`; anything else that holds a comma is left as it is, to be refused.
+fn without_thousands(text: &str) -> String {
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let grouped = (1..=3).contains(&first.trim_start_matches(['-', '+']).len())
+        && whole.contains(',')
+        && groups.all(|group| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit()));
+    if grouped {
+        format!("{}{rest}", whole.replace(',', ""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leaf::{Kind, money, whole as whole_spec};
+
+    #[test]
+    fn amounts_are_exact_to_four_places() {
+        let leaf = Leaf::new("budget", Kind::Amount, true, &money());
+        for (given, kept) in [
+            ("1234.50", "1234.50"),
+            ("0.0001", "0.0001"),
+            ("1,234,567.5", "1234567.5"),
+            ("5.00000", "5.0000"),
+            (".5", "0.5"),
+            ("5.", "5"),
+        ] {
+            assert_eq!(
+                amount(&leaf, given).unwrap().to_text().unwrap(),
+                crate::value::amount_text(kept.parse().unwrap())
+            );
+        }
+        for (bad, code) in [
+            ("1.00001", "invalid_amount"),
+            ("1e5", "invalid_amount"),
+            ("NaN", "invalid_amount"),
+            ("12,34", "invalid_amount"),
+            ("1.2.3", "invalid_amount"),
+            (".", "invalid_amount"),
+            ("--5", "invalid_amount"),
+            ("-1", "out_of_range"),
+            ("99999999999999999999999999999999999999999", "out_of_range"),
+        ] {
+            assert_eq!(amount(&leaf, bad).unwrap_err().code, code, "{bad}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_lie_within_their_bounds() {
+        let leaf = Leaf::new("employees", Kind::Int, true, &whole_spec(0, 10_000_000));
+        assert_eq!(whole(&leaf, "12,500"), Ok(Value::Int(12_500)));
+        assert_eq!(whole(&leaf, "-1").unwrap_err().code, "out_of_range");
+        assert_eq!(
+            whole(&leaf, "99999999999999999999").unwrap_err().code,
+            "out_of_range"
+        );
+        assert_eq!(whole(&leaf, "12.5").unwrap_err().code, "invalid_number");
+        assert_eq!(whole(&leaf, "many").unwrap_err().code, "invalid_number");
+    }
+}

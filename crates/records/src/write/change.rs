@@ -1,0 +1,166 @@
+//! Who changes a record, when, by which verb, and what else is told with it.
+
+use kontor_chassis::{Caller, Error};
+use kontor_events::{Outgoing, outbox};
+use kontor_proto::records::v1::RecordChange;
+use prost_types::Timestamp;
+use sqlx::Arguments as _;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::PgArguments;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::leaf::Leaf;
+use crate::record::Record;
+use crate::value::Value;
+
+/// A change that is about to be written.
+#[derive(Debug)]
+pub struct Change<'c> {
+    pub(crate) caller: &'c Caller,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) action: &'c str,
+    told: Vec<Outgoing>,
+    conflict: fn(&str) -> Option<Error>,
+}
+
+impl<'c> Change<'c> {
+    /// By this caller, at this time; `action` is the verb that history and event carry: `created`, `qualified`.
+    #[must_use]
+    pub fn new(caller: &'c Caller, now: OffsetDateTime, action: &'c str) -> Self {
+        Self {
+            caller,
+            now,
+            action,
+            told: Vec::new(),
+            conflict: |_| None,
+        }
+    }
+
+    /// Tells this too, in the same statement.
+    #[must_use]
+    pub fn telling(mut self, message: Outgoing) -> Self {
+        self.told.push(message);
+        self
+    }
+
+    /// What it means when a named constraint of the table refuses: the error for the caller, or none for a fault of ours.
+    #[must_use]
+    pub fn on_conflict(mut self, meaning: fn(&str) -> Option<Error>) -> Self {
+        self.conflict = meaning;
+        self
+    }
+
+    /// What constraints mean, for when the change itself is spent.
+    pub(crate) fn conflicts(&self) -> Conflicts {
+        Conflicts(self.conflict)
+    }
+
+    /// Adds the parameters of `note_and_tell` for this record as it will be.
+    pub(crate) fn bind<R: Record>(
+        self,
+        record: &R,
+        version: i64,
+        notes: Notes,
+        arguments: &mut PgArguments,
+    ) -> Result<(), BoxDynError> {
+        let Self {
+            caller,
+            now,
+            action,
+            told,
+            conflict: _,
+        } = self;
+        let event = R::changed(vec![RecordChange {
+            id: record.id().to_string(),
+            name: record.title(),
+            deleted: record.deleted_at().is_some(),
+            version,
+            action: action.to_owned(),
+            fields: notes.fields.iter().flatten().cloned().collect(),
+            owner_id: record.owner_id().map(|id| id.to_string()),
+            by: caller.user_id().map(|id| id.to_string()),
+            at: Some(Timestamp {
+                seconds: now.unix_timestamp(),
+                nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
+            }),
+        }]);
+        let mut messages =
+            vec![Outgoing::new(record.company_id(), caller.user_id(), &event).about(record.id())];
+        messages.extend(told);
+        let outbox::Columns {
+            ids,
+            kinds,
+            payloads,
+            headers,
+        } = outbox::Columns::of(&messages);
+
+        arguments.add(now)?;
+        arguments.add(caller.user_id())?;
+        arguments.add(action)?;
+        arguments.add(notes.ids)?;
+        arguments.add(notes.fields)?;
+        arguments.add(notes.before)?;
+        arguments.add(notes.after)?;
+        arguments.add(ids)?;
+        arguments.add(kinds)?;
+        arguments.add(payloads)?;
+        arguments.add(headers)
+    }
+}
+
+/// What the constraints of a table mean to a caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Conflicts(fn(&str) -> Option<Error>);
+
+impl Conflicts {
+    /// A failure of the statement, seen by its constraint.
+    pub(crate) fn explain(self, error: sqlx::Error) -> Error {
+        let constraint = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::constraint);
+        match constraint.and_then(self.0) {
+            Some(meaning) => meaning.with_source(error),
+            None => error.into(),
+        }
+    }
+}
+
+/// Rows of the history, as columns.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    ids: Vec<Uuid>,
+    fields: Vec<Option<String>>,
+    before: Vec<Option<String>>,
+    after: Vec<Option<String>>,
+}
+
+impl Notes {
+    /// One row about the whole record.
+    pub(crate) fn whole() -> Self {
+        Self {
+            ids: vec![Uuid::now_v7()],
+            fields: vec![None],
+            before: vec![None],
+            after: vec![None],
+        }
+    }
+
+    /// A row for each public leaf that differs, or one about the whole when none of those does.
+    pub(crate) fn of(leaves: &[Leaf], before: &[Value], after: &[Value]) -> Self {
+        let mut notes = Self::default();
+        for ((leaf, before), after) in leaves.iter().zip(before).zip(after) {
+            if leaf.public && before != after {
+                notes.ids.push(Uuid::now_v7());
+                notes.fields.push(Some(leaf.name.to_owned()));
+                notes.before.push(before.to_text());
+                notes.after.push(after.to_text());
+            }
+        }
+        if notes.ids.is_empty() {
+            Self::whole()
+        } else {
+            notes
+        }
+    }
+}

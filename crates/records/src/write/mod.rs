@@ -1,0 +1,18 @@
+//! Reading, making and changing one record. What is written, remembered and told is one statement.
+//!
+//! Functions borrow the caller's transaction; nothing has happened until it commits. Each checks that the caller may: a
+//! record that one may not read is not there, one that one may read but not change is forbidden.
+
+mod change;
+mod find;
+mod insert;
+mod rights;
+mod statements;
+mod update;
+
+pub use change::Change;
+pub use find::{Which, find, get, get_for_update, parse_id};
+pub use insert::insert;
+pub use rights::{may, reaches};
+pub use statements::Statements;
+pub use update::{delete, restore, update};

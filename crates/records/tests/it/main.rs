@@ -1,0 +1,3 @@
+//! What this crate promises, on a kind of record with every kind of field and a real database.
+
+mod lead;
