@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::cell::CustomFields;
 use crate::field::Field;
 use crate::leaf::{Leaf, custom, moment, reference, tags, whole};
+use crate::value::Value;
 
 /// The kind under which members of the company are referred to.
 pub const MEMBER: &str = "member";
@@ -46,6 +47,13 @@ pub fn last_leaves() -> Vec<Leaf> {
     <Option<OffsetDateTime>>::describe("deleted_at", &moment().read_only(), all);
     i64::describe("version", &whole(1, i64::MAX).internal(), all);
     leaves
+}
+
+/// Adds the raw values of a field that no request has.
+pub fn absent<T: Field>(raw: &mut Vec<Value>) {
+    let from = raw.len();
+    T::blank().put(raw);
+    raw[from..].fill(Value::Null);
 }
 
 /// A field of a message that shows one summary or several.

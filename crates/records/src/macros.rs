@@ -20,6 +20,10 @@
 ///         /// The book it is in.
 ///         book_id: Option<Uuid> = reference("book"),
 ///     }
+///     internal {
+///         /// Its words, counted when it is saved.
+///         words: i32 = whole(0, 1_000_000),
+///     }
 ///     computed {
 ///         length: |note| note.subject.len() as i32,
 ///     }
@@ -33,6 +37,7 @@
 ///
 /// - `fields`: name, Rust type and what is said of it (see [`leaf`](crate::leaf)). The column is the name; parts of a
 ///   group are `<group>_<part>`, the currency of an amount is `<field>_currency`.
+/// - `internal`, which may be left out: columns that the service keeps for itself and the message doesn't have.
 /// - `computed`: fields of the message made from the record when it is sent. For one that is filtered or sorted by, make
 ///   a generated column and a field with `.generated()` instead.
 /// - `expand`: summaries of references, and the field that holds the id.
@@ -48,6 +53,9 @@ macro_rules! record {
         fields {
             $( $(#[$field_doc:meta])* $field:ident : $type:ty = $spec:expr ),* $(,)?
         }
+        $( internal {
+            $( $(#[$inner_doc:meta])* $inner:ident : $inner_type:ty = $inner_spec:expr ),* $(,)?
+        } )?
         computed {
             $( $computed:ident : $compute:expr ),* $(,)?
         }
@@ -63,6 +71,7 @@ macro_rules! record {
             /// The company whose it is.
             pub company_id: $crate::export::Uuid,
             $( $(#[$field_doc])* pub $field: $type, )*
+            $( $( $(#[$inner_doc])* pub $inner: $inner_type, )* )?
             /// Who works on it.
             pub owner_id: Option<$crate::export::Uuid>,
             /// Words to find it by.
@@ -96,6 +105,9 @@ macro_rules! record {
 
                     let mut leaves = common::first_leaves();
                     $( <$type as Field>::describe(stringify!($field), &$spec, &mut leaves); )*
+                    $( $(
+                        <$inner_type as Field>::describe(stringify!($inner), &$inner_spec.internal(), &mut leaves);
+                    )* )?
                     leaves.extend(common::last_leaves());
                     $crate::Description::new(
                         $crate::description::Names { table: $table, one: $one, many: $many },
@@ -116,6 +128,7 @@ macro_rules! record {
                     id,
                     company_id: caller.company_id(),
                     $( $field: <$type as $crate::field::Field>::blank(), )*
+                    $( $( $inner: <$inner_type as $crate::field::Field>::blank(), )* )?
                     owner_id: caller.user_id(),
                     tags: Vec::new(),
                     custom_fields: $crate::CustomFields::new(),
@@ -134,6 +147,7 @@ macro_rules! record {
                     id: columns.next()?,
                     company_id: columns.next()?,
                     $( $field: <$type as $crate::field::Field>::read(&mut columns)?, )*
+                    $( $( $inner: <$inner_type as $crate::field::Field>::read(&mut columns)?, )* )?
                     owner_id: columns.next()?,
                     tags: columns.next()?,
                     custom_fields: columns.next()?,
@@ -149,13 +163,14 @@ macro_rules! record {
             fn values(&self) -> Vec<$crate::Value> {
                 use $crate::field::Field;
                 let Self {
-                    id, company_id, $( $field, )* owner_id, tags, custom_fields, created_by, updated_by,
-                    created_at, updated_at, deleted_at, version,
+                    id, company_id, $( $field, )* $( $( $inner, )* )? owner_id, tags, custom_fields, created_by,
+                    updated_by, created_at, updated_at, deleted_at, version,
                 } = self;
                 let mut values = Vec::with_capacity(<Self as $crate::Record>::description().leaves.len());
                 id.put(&mut values);
                 company_id.put(&mut values);
                 $( $field.put(&mut values); )*
+                $( $( $inner.put(&mut values); )* )?
                 owner_id.put(&mut values);
                 tags.put(&mut values);
                 custom_fields.put(&mut values);
@@ -175,6 +190,7 @@ macro_rules! record {
                     id: Field::pull(&mut values)?,
                     company_id: Field::pull(&mut values)?,
                     $( $field: <$type as Field>::pull(&mut values)?, )*
+                    $( $( $inner: <$inner_type as Field>::pull(&mut values)?, )* )?
                     owner_id: Field::pull(&mut values)?,
                     tags: Field::pull(&mut values)?,
                     custom_fields: Field::pull(&mut values)?,
@@ -196,6 +212,7 @@ macro_rules! record {
                 let mut raw = Vec::with_capacity(<Self as $crate::Record>::description().leaves.len());
                 raw.extend([Value::Null, Value::Null]);
                 $( <$type as Wire<_>>::raw($field, &mut raw); )*
+                $( $( $crate::common::absent::<$inner_type>(&mut raw); )* )?
                 <Option<$crate::export::Uuid> as Wire<_>>::raw(owner_id, &mut raw);
                 <Vec<String> as Wire<_>>::raw(tags, &mut raw);
                 <$crate::CustomFields as Wire<_>>::raw(custom_fields, &mut raw);
