@@ -136,9 +136,16 @@ impl Health {
     /// Keeps gRPC health true until `until`.
     pub(crate) async fn watch(self, until: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
-        while until.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.report().await;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => drop(self.report().await),
+                () = self.0.stopping.cancelled() => break,
+            }
         }
+        // Told at once, so that nobody sends work to who is leaving.
+        *self.0.last.lock().await = None;
+        self.report().await;
+        until.cancelled().await;
     }
 
     pub(crate) fn service(&self) -> HealthServer<HealthService> {

@@ -25,6 +25,8 @@ pub struct Process {
     pub draining: CancellationToken,
     /// Cancelled once what ran is done, or has had its time: every task ends.
     pub shutdown: CancellationToken,
+    /// Every server: they are drained first.
+    pub servers: TaskTracker,
     /// Every task that must have ended before the process does.
     pub tasks: TaskTracker,
 }
@@ -51,6 +53,7 @@ impl Process {
             verifier,
             draining,
             shutdown,
+            servers: TaskTracker::new(),
             tasks: TaskTracker::new(),
         })
     }
@@ -76,6 +79,19 @@ impl Process {
                 }
             }
         });
+        health.register("identity", {
+            let verifier = self.verifier.clone();
+            move || {
+                let in_step = verifier.is_in_step();
+                async move {
+                    if in_step {
+                        Fitness::Ready
+                    } else {
+                        Fitness::Unavailable
+                    }
+                }
+            }
+        });
         Ok(Host {
             name,
             settings: Arc::clone(&self.settings),
@@ -86,6 +102,7 @@ impl Process {
             health,
             draining: self.draining.clone(),
             shutdown: self.shutdown.clone(),
+            servers: self.servers.clone(),
             tasks: self.tasks.clone(),
         })
     }
@@ -112,6 +129,8 @@ pub struct Host {
     pub draining: CancellationToken,
     /// Cancelled once what ran is done, or has had its time: consumers, relays and jobs end.
     pub shutdown: CancellationToken,
+    /// Every server of the process.
+    pub servers: TaskTracker,
     /// Spawn here what must have ended before the process does.
     pub tasks: TaskTracker,
 }

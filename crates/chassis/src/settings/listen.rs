@@ -38,7 +38,7 @@ impl Listen {
         self.at_port(match self.port {
             0 => 0,
             // Above the last port there is none: go below instead.
-            port => port.checked_add(1000).unwrap_or(port - 1000),
+            port => port.checked_add(1000).unwrap_or_else(|| port - 1000),
         })
     }
 
