@@ -1,1 +1,117 @@
-//! The service identity: people, companies, sessions and signing keys
+//! The service identity: people, companies, sessions and signing keys.
+//!
+//! A person registers with a company, signs in, and gets two tokens. The access token is a JWT that every service of the
+//! suite verifies by itself with the published keys; it lives for minutes. The refresh token is opaque, good once, and
+//! trades for the next pair as long as its session lives. A session ends by logging out, or when a spent refresh token
+//! comes again; every service hears of it at once ([`ended`]) and refuses what is left of its access tokens.
+//!
+//! A person may be a member of several companies, in each with a role; a token is for one of them. Companies, roles and
+//! memberships are the tenants' own tables; people, sessions and tokens belong to persons (see the migrations).
+//!
+//! Reading order: [`model`] (values and rules), [`keys`], [`hashing`], [`secret`], [`mail`] (what identity works with),
+//! [`store`] (all its SQL), [`service`] (the use-cases), [`ended`], [`events`], [`grpc`].
+
+mod ended;
+mod error;
+mod events;
+mod grpc;
+mod hashing;
+mod keys;
+mod mail;
+mod model;
+mod secret;
+mod service;
+mod store;
+
+use kontor_chassis::{Error, Host};
+use kontor_events::Bus;
+use time::{Duration, OffsetDateTime};
+use tonic::service::Routes;
+
+/// The name of the service, of its schema, and of its part in settings.
+pub const NAME: &str = "identity";
+
+/// The tables of the service.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// How often what nobody needs any more is deleted.
+const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Begins the service's life: its keys, its news of ended sessions, its relay. Answers its rpcs.
+///
+/// # Errors
+/// When the keys folder can't be used or the sender of mails is no address.
+pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
+    let token_life = Duration::seconds(host.settings.access_token_seconds.into());
+    let (folder, now) = (host.settings.keys_dir.clone(), OffsetDateTime::now_utc());
+    let (keys, hasher) = tokio::task::spawn_blocking(move || {
+        (
+            keys::Keyring::open(&folder, token_life, now),
+            hashing::Hasher::new(),
+        )
+    })
+    .await
+    .map_err(Error::internal)?;
+    let (keys, hasher) = (keys.map_err(Error::internal)?, hasher.map_err(Error::internal)?);
+    let settings = &host.settings;
+    let mailer = mail::Mailer::new(
+        settings.mail_dir.clone(),
+        &settings.mail_from,
+        &settings.public_url,
+    )
+    .map_err(Error::internal)?;
+
+    let ended = ended::EndedSessions::new(host.db.clone(), token_life);
+    host.tasks.spawn(
+        host.shutdown
+            .clone()
+            .run_until_cancelled_owned(ended.clone().run()),
+    );
+    host.tasks.spawn(
+        host.shutdown
+            .clone()
+            .run_until_cancelled_owned(prune(ended.clone())),
+    );
+    let _ = bus;
+
+    let identity = service::Identity {
+        db: host.db.clone(),
+        keys: keys.clone(),
+        hasher,
+        mailer,
+        verifier: host.verifier.clone(),
+        token_life,
+    };
+    Ok(grpc::routes(
+        grpc::AuthRpcs {
+            identity: identity.clone(),
+            tasks: host.tasks.clone(),
+        },
+        grpc::SessionRpcs {
+            identity: identity.clone(),
+        },
+        grpc::CompanyRpcs {
+            identity: identity.clone(),
+        },
+        grpc::MemberRpcs { identity },
+        grpc::KeyRpcs {
+            keys,
+            ended,
+            draining: host.draining.clone(),
+        },
+    ))
+}
+
+/// Deletes what is of no more use, now and then.
+async fn prune(ended: ended::EndedSessions) {
+    let mut ticks = tokio::time::interval(PRUNE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first tick is at once; nothing is old when a service has just begun, and it may still wait for its database.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ended.prune(OffsetDateTime::now_utc()).await {
+            tracing::warn!(?error, "old sessions were not deleted; trying again later");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What can go wrong in identity, each with the word and the status a client sees.
+
+use kontor_chassis::{Error as Failure, Kind};
+
+use crate::hashing::HashError;
+use crate::keys::KeyError;
+use crate::mail::MailError;
+
+/// Why a use-case did not do it.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// Another person has this address.
+    EmailTaken,
+    /// Wrong address or password; which of the two is not said.
+    InvalidCredentials,
+    /// The person is not, or no longer, a member of the company asked for.
+    NotAMember,
+    /// There is no such thing, or it is another company's: the resource's word.
+    NotFound(&'static str),
+    /// The etag given is not the present one.
+    Stale,
+    /// The refresh token is unknown, or its session is over.
+    InvalidToken,
+    /// The refresh token was traded a moment ago.
+    TokenRotated,
+    /// The refresh token was traded long ago: the session has been ended.
+    TokenReused,
+    /// The token of a mail is unknown, spent or expired.
+    InvalidMailToken,
+    /// The rpc needs a session, and the caller has none.
+    NoSession,
+    /// A password could not be hashed.
+    Hashing(HashError),
+    /// A mail could not be sent.
+    Mailing(MailError),
+    /// A token could not be signed.
+    Signing(KeyError),
+    /// The request, the database, or anything else that is not identity's own.
+    Other(Failure),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::EmailTaken => {
+                Self::exists("email_taken", "Somebody has registered with this address.").with_field(taken())
+            }
+            Error::InvalidCredentials => {
+                Self::unauthenticated("invalid_credentials", "The address or the password is wrong.")
+            }
+            Error::NotAMember => Self::new(
+                Kind::Forbidden,
+                "not_a_member",
+                "You are no member of this company.",
+            ),
+            Error::NotFound(what) => Self::not_found(what),
+            Error::Stale => Self::stale(),
+            Error::InvalidToken => {
+                Self::unauthenticated("invalid_token", "The session is over; sign in again.")
+            }
+            Error::TokenRotated => Self::unauthenticated(
+                "token_rotated",
+                "The token was just traded by another request; use the new one.",
+            ),
+            Error::TokenReused => Self::unauthenticated(
+                "token_reused",
+                "The token was used before, so the session has been ended; sign in again.",
+            ),
+            Error::InvalidMailToken => {
+                Self::invalid_field("token", "invalid_token", "The link is unknown, used or expired.")
+            }
+            Error::NoSession => Self::unauthenticated("unauthenticated", "Sign in first."),
+            Error::Hashing(busy @ HashError::Busy) => Self::unavailable("the sign-in").with_source(busy),
+            Error::Hashing(failed @ HashError::Failed(_)) => Self::internal(failed),
+            Error::Mailing(failed) => Self::internal(failed),
+            Error::Signing(failed) => Self::internal(failed),
+            Error::Other(failure) => failure,
+        }
+    }
+}
+
+fn taken() -> kontor_chassis::FieldError {
+    kontor_chassis::FieldError {
+        field: "email".into(),
+        code: "email_taken".into(),
+        message: "Somebody has registered with this address.".into(),
+        position: None,
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        Self::Hashing(error)
+    }
+}
+
+impl From<MailError> for Error {
+    fn from(error: MailError) -> Self {
+        Self::Mailing(error)
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Signing(error)
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        Failure::from(error).into()
+    }
+}

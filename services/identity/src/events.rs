@@ -1,0 +1,89 @@
+//! What identity tells the other services. It listens to none.
+
+use kontor_events::{Outgoing, outbox};
+use kontor_proto::identity::v1::{CompanyCreated, MembersChanged};
+use kontor_proto::records::v1::RecordChange;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::model::company::Company;
+use crate::model::person::Person;
+
+/// What happened to a member.
+pub(crate) struct MemberChange<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) version: i64,
+    pub(crate) active: bool,
+    pub(crate) action: &'static str,
+    pub(crate) fields: &'a [&'static str],
+}
+
+/// Tells of a new company and its first member. Other services have to make what a company begins with, so it waits in
+/// the outbox until one takes it.
+pub(crate) async fn company_founded(
+    conn: &mut PgConnection,
+    company: &Company,
+    founder: &Person,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let created = CompanyCreated {
+        company_id: company.id.to_string(),
+        name: company.name.clone(),
+        currency: company.currency.clone(),
+    };
+    let member = MemberChange {
+        person: founder,
+        version: 1,
+        active: true,
+        action: "created",
+        fields: &[],
+    };
+    let told = [
+        Outgoing::new(company.id, Some(founder.id), &created)
+            .about(company.id)
+            .addressed(),
+        members_changed(company.id, founder.id, &member, now),
+    ];
+    outbox::put(conn, &told).await
+}
+
+/// Tells of a change of one member.
+pub(crate) async fn member_changed(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    by: Uuid,
+    change: MemberChange<'_>,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    outbox::put(conn, &[members_changed(company_id, by, &change, now)]).await
+}
+
+fn members_changed(company_id: Uuid, by: Uuid, change: &MemberChange<'_>, now: OffsetDateTime) -> Outgoing {
+    let MemberChange {
+        person,
+        version,
+        active,
+        action,
+        fields,
+    } = change;
+    let change = RecordChange {
+        id: person.id.to_string(),
+        name: person.full_name(),
+        deleted: !active,
+        version: *version,
+        action: (*action).to_owned(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        owner_id: None,
+        by: Some(by.to_string()),
+        at: Some(crate::grpc::timestamp(now)),
+    };
+    Outgoing::new(
+        company_id,
+        Some(by),
+        &MembersChanged {
+            changes: vec![change],
+        },
+    )
+    .about(person.id)
+}

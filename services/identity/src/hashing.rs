@@ -1,0 +1,118 @@
+//! Passwords are hashed apart from everything else: few at a time, off the async threads, and never without bound.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+/// Memory of one hash, KiB: 19 MiB with two passes on one lane, the OWASP choice for argon2id.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// How long a hash may wait for its turn. Longer, and the client has gone or tries again.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Why a password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    /// Too many wait already.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// The hash or the machine is broken.
+    #[error("hashing a password failed: {0}")]
+    Failed(String),
+}
+
+/// Hashes and verifies on a few blocking threads.
+#[derive(Clone)]
+pub(crate) struct Hasher {
+    permits: Arc<Semaphore>,
+    /// What the password of an unknown person is compared with, so that it costs the same as that of a known one.
+    decoy: Arc<str>,
+}
+
+impl Hasher {
+    /// A pool of at most two hashes at a time.
+    pub(crate) fn new() -> Result<Self, HashError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let decoy = hash(uuid::Uuid::new_v4().to_string().as_bytes())?;
+        Ok(Self {
+            permits: Arc::new(Semaphore::new(cores.min(2))),
+            decoy: decoy.into(),
+        })
+    }
+
+    /// Hashes a password: a PHC string.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, HashError> {
+        let password = password.to_owned();
+        self.work(move || hash(password.as_bytes())).await
+    }
+
+    /// Whether a password is the one of a hash. Without a hash the answer is no, after the same work.
+    pub(crate) async fn verify(&self, password: &str, known: Option<&str>) -> Result<bool, HashError> {
+        let password = password.to_owned();
+        let compared: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
+        let is_known = known.is_some();
+        let equal = self
+            .work(move || {
+                let parsed =
+                    PasswordHash::new(&compared).map_err(|error| HashError::Failed(error.to_string()))?;
+                Ok(argon2()?.verify_password(password.as_bytes(), &parsed).is_ok())
+            })
+            .await?;
+        Ok(equal && is_known)
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned())
+            .await
+            .map_err(|_| HashError::Busy)?
+            .map_err(|_| HashError::Busy)?;
+        // The permit goes with the work: a caller that gives up does not make room while the thread still computes.
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            task()
+        })
+        .await
+        .map_err(|error| HashError::Failed(error.to_string()))?
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, HashError> {
+    let params =
+        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| HashError::Failed(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &[u8]) -> Result<String, HashError> {
+    let hashed = argon2()?
+        .hash_password(password)
+        .map_err(|error| HashError::Failed(error.to_string()))?;
+    Ok(hashed.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hasher;
+
+    #[tokio::test]
+    async fn a_password_is_kept_as_argon2id_with_19_mib_and_two_passes() {
+        let hasher = Hasher::new().unwrap();
+        let kept = hasher.hash("correct horse").await.unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert!(hasher.verify("correct horse", Some(&kept)).await.unwrap());
+        assert!(!hasher.verify("Correct horse", Some(&kept)).await.unwrap());
+        assert_ne!(kept, hasher.hash("correct horse").await.unwrap(), "salted");
+    }
+
+    #[tokio::test]
+    async fn nobody_signs_in_as_the_decoy() {
+        let hasher = Hasher::new().unwrap();
+        assert!(!hasher.verify("correct horse", None).await.unwrap());
+    }
+}

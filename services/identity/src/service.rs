@@ -1,0 +1,90 @@
+//! What identity does. Each use-case owns its transaction: may they, begin, load, rule, save, tell, commit.
+
+mod companies;
+mod login;
+mod members;
+mod profile;
+mod refresh;
+mod register;
+mod sessions;
+mod switch;
+mod tokens;
+mod verify;
+
+use kontor_chassis::caller::Permissions;
+use kontor_chassis::token::Verifier;
+use kontor_chassis::{Caller, Db};
+use time::Duration;
+use uuid::Uuid;
+
+pub(crate) use companies::Currencies;
+pub(crate) use login::SignIn;
+pub(crate) use members::{MemberPage, MemberQuery};
+pub(crate) use profile::Me;
+pub(crate) use register::Registration;
+pub(crate) use tokens::IssuedTokens;
+
+use crate::error::Error;
+use crate::hashing::Hasher;
+use crate::keys::Keyring;
+use crate::mail::Mailer;
+use crate::model::company::{Company, Membership};
+use crate::model::person::Person;
+
+/// Identity with everything it works with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) db: Db,
+    pub(crate) keys: Keyring,
+    pub(crate) hasher: Hasher,
+    pub(crate) mailer: Mailer,
+    pub(crate) verifier: Verifier,
+    /// How long an access token lives.
+    pub(crate) token_life: Duration,
+}
+
+/// A person who has come in.
+pub(crate) struct SignedIn {
+    pub(crate) person: Person,
+    pub(crate) company: Company,
+    pub(crate) membership: Membership,
+    /// Every company the person may enter, the first joined first.
+    pub(crate) memberships: Vec<Membership>,
+    pub(crate) tokens: IssuedTokens,
+}
+
+/// A person at work on the own affairs, in no company: sees nothing but what is the person's own.
+fn as_person(user_id: Uuid) -> Caller {
+    Caller::person(
+        user_id,
+        Uuid::nil(),
+        Uuid::nil(),
+        "",
+        Permissions::default(),
+        None,
+    )
+}
+
+/// A person at work in a company that is just being founded.
+fn as_founder(user_id: Uuid, company_id: Uuid) -> Caller {
+    Caller::person(user_id, company_id, Uuid::nil(), "", Permissions::default(), None)
+}
+
+/// The person behind a caller; a service of the suite is none.
+fn person_of(caller: &Caller) -> Result<Uuid, Error> {
+    caller.user_id().ok_or(Error::NoSession)
+}
+
+/// The session behind a caller; an API key has none.
+fn session_of(caller: &Caller) -> Result<Uuid, Error> {
+    caller.session_id().ok_or(Error::NoSession)
+}
+
+/// Refuses a change that is based on an older version. No etag is any version.
+fn check_etag(given: &str, version: i64) -> Result<(), Error> {
+    if given.is_empty() || given == version.to_string() {
+        Ok(())
+    } else {
+        Err(Error::Stale)
+    }
+}

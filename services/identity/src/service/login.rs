@@ -1,0 +1,87 @@
+//! Signing in with a password.
+
+use kontor_chassis::Caller;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Identity, SignedIn, as_person};
+use crate::error::Error;
+use crate::model::email::Email;
+use crate::model::password::LONGEST;
+use crate::model::session::{Origin, Session};
+use crate::store;
+
+/// Who wants to come in.
+pub(crate) struct SignIn {
+    pub(crate) email: String,
+    pub(crate) password: String,
+    /// The company to enter; none: the first joined.
+    pub(crate) company_id: Option<Uuid>,
+}
+
+impl Identity {
+    /// Begins a session. What is wrong with address or password is not said, and costs the same time.
+    pub(crate) async fn login(
+        &self,
+        sign_in: SignIn,
+        origin: Origin,
+        now: OffsetDateTime,
+    ) -> Result<SignedIn, Error> {
+        let SignIn {
+            email,
+            password,
+            company_id,
+        } = sign_in;
+        let mut known = None;
+        if let Some(email) = Email::parse(&email) {
+            let mut tx = self.db.unscoped().await?;
+            known = store::people::credentials(&mut tx, email.as_str()).await?;
+        }
+        // No connection is held while the password is hashed. A password longer than any that can be chosen is not it.
+        let password = if password.chars().count() > LONGEST {
+            String::new()
+        } else {
+            password
+        };
+        let hash = known.as_ref().map(|known| known.password_hash.as_str());
+        let is_right = self.hasher.verify(&password, hash).await?;
+        let Some(known) = known.filter(|_| is_right) else {
+            return Err(Error::InvalidCredentials);
+        };
+        self.enter(&as_person(known.user_id), known.user_id, company_id, origin, now)
+            .await
+    }
+
+    async fn enter(
+        &self,
+        caller: &Caller,
+        user_id: Uuid,
+        company_id: Option<Uuid>,
+        origin: Origin,
+        now: OffsetDateTime,
+    ) -> Result<SignedIn, Error> {
+        let mut tx = self.db.begin(caller).await?;
+        let person = store::people::get(&mut tx, user_id)
+            .await?
+            .ok_or(Error::InvalidCredentials)?;
+        let memberships = store::members::of_person(&mut tx, user_id).await?;
+        let wanted = memberships
+            .iter()
+            .find(|one| company_id.is_none_or(|id| one.company_id == id));
+        let membership = wanted.cloned().ok_or(Error::NotAMember)?;
+        let company = store::companies::get(&mut tx, membership.company_id)
+            .await?
+            .ok_or(Error::NotAMember)?;
+        let session = Session::begin(Uuid::now_v7(), user_id, company.id, origin, now);
+        store::sessions::insert(&mut tx, &session).await?;
+        let tokens = self.issue(&mut tx, &session, &membership, now).await?;
+        tx.commit().await?;
+        Ok(SignedIn {
+            person,
+            company,
+            membership,
+            memberships,
+            tokens,
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Rows of `memberships`.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::model::company::{Member, Membership};
+
+/// Adds a person to a company.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+    role_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into identity.memberships (company_id, user_id, role_id, joined_at, updated_at)
+         values ($1, $2, $3, $4, $4)",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .bind(role_id)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The companies that a person may enter, with the role in each, the first joined first. The transaction is that person's.
+pub(crate) async fn of_person(
+    conn: &mut PgConnection,
+    user_id: Uuid,
+) -> Result<Vec<Membership>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select m.company_id, c.name as company_name, r.name as role, r.built_in, r.permissions, m.joined_at
+         from identity.memberships m
+         join identity.companies c on c.id = m.company_id
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where m.user_id = $1
+           and m.active
+         order by m.joined_at, m.company_id",
+    )
+    .bind(user_id)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(decode_membership).collect()
+}
+
+/// Counts a member's version up after the person has changed. Answers it, and whether the member is active.
+pub(crate) async fn bump(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Option<(i64, bool)>, sqlx::Error> {
+    sqlx::query_as(
+        "update identity.memberships
+         set version = version + 1,
+           updated_at = $3
+         where company_id = $1
+           and user_id = $2
+         returning version, active",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .bind(now)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Some members of a company by their ids; who is none is left out.
+pub(crate) async fn some(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_ids: &[Uuid],
+) -> Result<Vec<Member>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select m.user_id, u.email, u.first_name, u.last_name, r.name as role, m.active, m.joined_at, m.version
+         from identity.memberships m
+         join identity.users u on u.id = m.user_id
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where m.company_id = $1
+           and m.user_id = any ($2)",
+    )
+    .bind(company_id)
+    .bind(user_ids)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(decode_member).collect()
+}
+
+/// Where a page of members begins: after this one, in the order of the list.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct After {
+    pub(crate) last_name: String,
+    pub(crate) first_name: String,
+    pub(crate) user_id: Uuid,
+}
+
+/// Which members to list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// Part of name or address, lower case; `%` and `_` already disarmed.
+    pub(crate) pattern: Option<String>,
+    pub(crate) active: Option<bool>,
+    /// Names of roles; none for all.
+    pub(crate) roles: Option<Vec<String>>,
+}
+
+/// Members of a company by last name, first name and id, from a place on.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    wanted: &Wanted,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<Member>, sqlx::Error> {
+    let Wanted {
+        pattern,
+        active,
+        roles,
+    } = wanted;
+    let rows = sqlx::query(
+        "select m.user_id, u.email, u.first_name, u.last_name, r.name as role, m.active, m.joined_at, m.version
+         from identity.memberships m
+         join identity.users u on u.id = m.user_id
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where m.company_id = $1
+           and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
+           and ($3::boolean is null or m.active = $3)
+           and ($4::text[] is null or r.name = any ($4))
+           and ($5::uuid is null or (u.last_name, u.first_name, m.user_id) > ($6, $7, $5))
+         order by u.last_name, u.first_name, m.user_id
+         limit $8",
+    )
+    .bind(company_id)
+    .bind(pattern)
+    .bind(active)
+    .bind(roles)
+    .bind(after.map(|after| after.user_id))
+    .bind(after.map(|after| after.last_name.as_str()))
+    .bind(after.map(|after| after.first_name.as_str()))
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(decode_member).collect()
+}
+
+/// How many members of a company match; a company's members are counted exactly.
+pub(crate) async fn count(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    wanted: &Wanted,
+) -> Result<i64, sqlx::Error> {
+    let Wanted {
+        pattern,
+        active,
+        roles,
+    } = wanted;
+    sqlx::query_scalar(
+        "select count(*)
+         from identity.memberships m
+         join identity.users u on u.id = m.user_id
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where m.company_id = $1
+           and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
+           and ($3::boolean is null or m.active = $3)
+           and ($4::text[] is null or r.name = any ($4))",
+    )
+    .bind(company_id)
+    .bind(pattern)
+    .bind(active)
+    .bind(roles)
+    .fetch_one(conn)
+    .await
+}
+
+fn decode_membership(row: &PgRow) -> Result<Membership, sqlx::Error> {
+    Ok(Membership {
+        company_id: row.try_get("company_id")?,
+        company_name: row.try_get("company_name")?,
+        role: row.try_get("role")?,
+        built_in: row.try_get("built_in")?,
+        permissions: row.try_get("permissions")?,
+        joined_at: row.try_get("joined_at")?,
+    })
+}
+
+fn decode_member(row: &PgRow) -> Result<Member, sqlx::Error> {
+    Ok(Member {
+        user_id: row.try_get("user_id")?,
+        email: row.try_get("email")?,
+        first_name: row.try_get("first_name")?,
+        last_name: row.try_get("last_name")?,
+        role: row.try_get("role")?,
+        active: row.try_get("active")?,
+        joined_at: row.try_get("joined_at")?,
+        version: row.try_get("version")?,
+    })
+}
