@@ -5,7 +5,9 @@
 //! driven by the precompiled [`plan`]s) and the OpenAPI document. A new rpc or field does not touch it.
 
 pub mod contract;
+pub mod endpoint;
 pub mod json;
 pub mod plan;
+pub mod query;
 pub mod route;
 pub mod wire;
