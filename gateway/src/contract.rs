@@ -1,7 +1,6 @@
 //! What the descriptors say of every rpc and field: route, rights, status and behaviour.
 
 use http::Method;
-use kontor_proto::api::v1::Access;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor, Value,
 };
@@ -35,7 +34,6 @@ pub enum BodyRule {
 pub struct Options {
     http: prost_reflect::ExtensionDescriptor,
     behavior: prost_reflect::ExtensionDescriptor,
-    access: prost_reflect::ExtensionDescriptor,
     http_status: prost_reflect::ExtensionDescriptor,
     inline: prost_reflect::ExtensionDescriptor,
     json_word: prost_reflect::ExtensionDescriptor,
@@ -71,7 +69,6 @@ impl Options {
         Ok(Self {
             http: find("google.api.http")?,
             behavior: find("google.api.field_behavior")?,
-            access: find("kontor.api.v1.access")?,
             http_status: find("kontor.api.v1.http_status")?,
             inline: find("kontor.api.v1.inline")?,
             json_word: find("kontor.api.v1.json_word")?,
@@ -98,17 +95,6 @@ impl Options {
             }
         }
         Ok(rules)
-    }
-
-    /// Who may call an rpc.
-    pub fn access(&self, method: &MethodDescriptor) -> Result<Access, BadContract> {
-        let options = method.options();
-        let value = options.get_extension(&self.access);
-        value
-            .as_message()
-            .and_then(|message| message.transcode_to::<Access>().ok())
-            .filter(|access| access.rule.is_some())
-            .ok_or_else(|| BadContract::new(method.full_name(), "has no access rule"))
     }
 
     /// The status of success, where the rpc says one.

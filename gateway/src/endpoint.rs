@@ -1,7 +1,7 @@
 //! An rpc as it is served over HTTP, worked out once from its descriptor.
 
 use http::{Method, StatusCode};
-use kontor_proto::api::v1::Access;
+use kontor_chassis::methods::Access;
 use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor, MethodDescriptor};
 
 use crate::contract::{BadContract, BodyRule, HttpRule, Options, message_of, named_field};
@@ -19,8 +19,6 @@ pub struct Endpoint {
     pub rpc: String,
     /// The service that answers: the second word of the package.
     pub service: String,
-    /// Who may call it.
-    pub access: Access,
     /// The request.
     pub request: MessageId,
     /// Where the variables of the path go, in order.
@@ -109,26 +107,21 @@ pub fn endpoints(
     let mut found = Vec::new();
     for service in pool.services() {
         for method in service.methods() {
-            let access = options.access(&method);
             for rule in options.routes(&method)? {
-                let access = access
-                    .as_ref()
-                    .map_err(|bad| BadContract::new(&bad.subject, &bad.problem))?
-                    .clone();
-                if matches!(access.rule, Some(kontor_proto::api::v1::access::Rule::Service(_))) {
+                if Access::of(&method) == Some(Access::Service) {
                     return Err(BadContract::new(
                         method.full_name(),
                         "is for services only and can't have a route",
                     ));
                 }
-                found.push((method.clone(), rule, access));
+                found.push((method.clone(), rule));
             }
         }
     }
     let mut routes = Routes::default();
-    let resources: Vec<String> = found.iter().map(|(_, rule, _)| rule.path.clone()).collect();
-    for (method, rule, access) in found {
-        let endpoint = endpoint(&method, rule, access, options, plans, &resources)?;
+    let resources: Vec<String> = found.iter().map(|(_, rule)| rule.path.clone()).collect();
+    for (method, rule) in found {
+        let endpoint = endpoint(&method, rule, options, plans, &resources)?;
         routes.add(endpoint.rule.verb.clone(), &endpoint.rule.path.clone(), endpoint)?;
     }
     Ok(routes)
@@ -137,7 +130,6 @@ pub fn endpoints(
 fn endpoint(
     method: &MethodDescriptor,
     rule: HttpRule,
-    access: Access,
     options: &Options,
     plans: &Plans,
     resources: &[String],
@@ -189,13 +181,12 @@ fn endpoint(
         success,
         answer_etag: resource
             .as_ref()
-            .and_then(|(path, id)| text_field(plans, path, *id, "etag")),
+            .and_then(|(path, id)| text_within(plans, path, *id, "etag")),
         location: resource
             .filter(|_| creates)
-            .and_then(|(path, id)| location(plans, &path, id, &child_variable(&rule.path, resources))),
+            .and_then(|(path, id)| text_within(plans, &path, id, &child_variable(&rule.path, resources))),
         method: method.clone(),
         rule,
-        access,
         variables,
         answer,
     })
@@ -363,8 +354,8 @@ fn child_variable(path: &str, resources: &[String]) -> String {
     child.unwrap_or("id").to_owned()
 }
 
-/// The field itself, or that of the one message in the answer that has it.
-fn location(plans: &Plans, path: &[u32], message: MessageId, name: &str) -> Option<Vec<u32>> {
+/// The field itself, or that of the first message in the answer that has it.
+fn text_within(plans: &Plans, path: &[u32], message: MessageId, name: &str) -> Option<Vec<u32>> {
     text_field(plans, path, message, name).or_else(|| {
         plans
             .message(message)

@@ -17,6 +17,7 @@ pub struct Plans {
     messages: Vec<MessagePlan>,
     enums: Vec<EnumPlan>,
     by_name: HashMap<String, MessageId>,
+    empty: MessageId,
 }
 
 /// A message, field by field.
@@ -192,6 +193,9 @@ impl Plans {
                 .map(|message| message_plan(&message, options, &by_name, &enum_ids))
                 .collect::<Result<_, _>>()?,
             enums: pool.all_enums().map(|words| enum_plan(&words)).collect(),
+            empty: *by_name
+                .get("google.protobuf.Empty")
+                .ok_or_else(|| BadContract::new("google.protobuf.Empty", "is not in the descriptors"))?,
             by_name,
         };
         plans.name_inlined_fields()?;
@@ -214,6 +218,11 @@ impl Plans {
             .get(full_name)
             .copied()
             .ok_or_else(|| BadContract::new(full_name, "is not in the descriptors"))
+    }
+
+    /// The plan of a message without fields, for bodies that are not expected.
+    pub fn empty(&self) -> MessageId {
+        self.empty
     }
 
     /// The field behind a word, through inline messages.

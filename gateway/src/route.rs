@@ -91,7 +91,55 @@ impl<T> Routes<T> {
     }
 }
 
+impl<T> Routes<T> {
+    /// Every route's target.
+    pub fn targets(&self) -> Vec<&T> {
+        let mut found = Vec::new();
+        self.root.targets(&mut found);
+        found
+    }
+
+    /// The same routes to other targets.
+    pub fn try_map<U, E>(self, mut change: impl FnMut(T) -> Result<U, E>) -> Result<Routes<U>, E> {
+        Ok(Routes {
+            root: self.root.try_map(&mut change)?,
+        })
+    }
+}
+
 impl<T> Node<T> {
+    fn targets<'r>(&'r self, found: &mut Vec<&'r T>) {
+        found.extend(self.verbs.iter().map(|(_, target)| target));
+        let mut literals: Vec<_> = self.literals.iter().collect();
+        literals.sort_by_key(|(segment, _)| segment.as_str());
+        for (_, node) in literals {
+            node.targets(found);
+        }
+        for (_, node) in &self.variables {
+            node.targets(found);
+        }
+    }
+
+    fn try_map<U, E>(self, change: &mut impl FnMut(T) -> Result<U, E>) -> Result<Node<U>, E> {
+        Ok(Node {
+            verbs: self
+                .verbs
+                .into_iter()
+                .map(|(verb, target)| Ok((verb, change(target)?)))
+                .collect::<Result<_, E>>()?,
+            literals: self
+                .literals
+                .into_iter()
+                .map(|(segment, node)| Ok((segment, node.try_map(change)?)))
+                .collect::<Result<_, E>>()?,
+            variables: self
+                .variables
+                .into_iter()
+                .map(|(suffix, node)| Ok((suffix, node.try_map(change)?)))
+                .collect::<Result<_, E>>()?,
+        })
+    }
+
     fn variable(&mut self, suffix: &str) -> &mut Self {
         let at = match self.variables.iter().position(|(known, _)| known == suffix) {
             Some(at) => at,

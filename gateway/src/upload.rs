@@ -1,0 +1,234 @@
+//! Files that come in: `text/csv` with its options in the query, or `multipart/form-data` with `file` and `options`.
+//!
+//! The file goes on to the service in pieces as it comes, so that memory doesn't grow with it. When the client breaks
+//! off, the call is broken off with an error, so that the service doesn't take half a file for a whole one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use http::header;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use kontor_chassis::Error;
+use tokio::sync::mpsc;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use crate::call::{self, Outgoing};
+use crate::endpoint::Body;
+use crate::gateway::{Asked, Gateway};
+use crate::json::body::read;
+use crate::plan::MessageId;
+use crate::problem;
+use crate::query::put_options;
+use crate::request;
+use crate::wire::{put_bytes, put_tag, put_varint};
+
+mod form;
+
+/// The largest piece in which a file travels.
+const PIECE: usize = 64 << 10;
+/// Pieces on their way to the service; with one more in hand that is all the memory an upload takes.
+const PIECES: usize = 4;
+
+/// So long a broken call is kept for the service to notice.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What an upload's messages are made of.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    options: u32,
+    message: MessageId,
+    data: u32,
+}
+
+/// Why an upload can't go on.
+enum Failure {
+    /// The client is at fault, and is told so.
+    Client(Error),
+    /// The service has answered already, and wants no more.
+    Answered,
+}
+
+/// Sends an upload. The outer error is the client's, the inner the service's.
+pub(crate) async fn send(
+    gateway: &Arc<Gateway>,
+    asked: Asked<'_>,
+    body: &mut Option<Incoming>,
+) -> Result<Result<(MetadataMap, Bytes), Status>, Error> {
+    let Body::Upload {
+        options,
+        message,
+        data,
+    } = asked.endpoint.body
+    else {
+        return Err(Error::internal("no upload"));
+    };
+    let plan = Plan {
+        options,
+        message,
+        data,
+    };
+    let headers = &asked.parts.headers;
+    request::check_encoding(headers)?;
+    let mut first = Vec::new();
+    let errors = put_options(
+        message,
+        asked.parts.uri.query().unwrap_or_default(),
+        &gateway.plans,
+        &mut first,
+    );
+    if !errors.is_empty() {
+        return Err(problem::invalid(errors));
+    }
+    let boundary = match request::media_type(headers).as_str() {
+        "text/csv" => None,
+        "multipart/form-data" => {
+            let value = headers
+                .get(header::CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default();
+            let boundary = multer::parse_boundary(value);
+            Some(
+                boundary
+                    .map_err(|_| Error::invalid("malformed_form", "The Content-Type names no boundary."))?,
+            )
+        }
+        _ => return Err(problem::unsupported("text/csv or multipart/form-data")),
+    };
+    let unread = body.as_ref().ok_or_else(problem::broken_body)?;
+    if unread.size_hint().lower() > gateway.largest_upload {
+        return Err(problem::too_large(gateway.largest_upload));
+    }
+    let incoming = body.take().ok_or_else(problem::broken_body)?;
+    let (sender, pieces) = mpsc::channel::<Outgoing>(PIECES);
+    let pump = Pump {
+        plan,
+        sender,
+        largest: gateway.largest_upload,
+        sent: 0,
+        rest: BytesMut::new(),
+    };
+    let gate = Arc::clone(gateway);
+    let source = async move {
+        match boundary {
+            Some(boundary) => form::pump(pump, &gate, first, boundary, incoming).await,
+            None => plain(pump, first, incoming).await,
+        }
+    };
+    let rpc = call::streamed_request(asked.peer, asked.rpc, asked.metadata, received(pieces));
+    join(source, rpc).await
+}
+
+/// Runs both until the call has its answer. A client's fault breaks the call off.
+async fn join(
+    source: impl Future<Output = Result<(), Failure>>,
+    rpc: impl Future<Output = Result<(MetadataMap, Bytes), Status>>,
+) -> Result<Result<(MetadataMap, Bytes), Status>, Error> {
+    tokio::pin!(source, rpc);
+    tokio::select! {
+        biased;
+        answer = &mut rpc => Ok(answer),
+        pumped = &mut source => match pumped {
+            Ok(()) | Err(Failure::Answered) => Ok(rpc.await),
+            Err(Failure::Client(error)) => {
+                // The service gets to see that the upload broke off, and not only that nobody waits any more.
+                let _ = tokio::time::timeout(FAREWELL, rpc).await;
+                Err(error)
+            }
+        },
+    }
+}
+
+fn received(mut pieces: mpsc::Receiver<Outgoing>) -> impl Stream<Item = Outgoing> {
+    futures_util::stream::poll_fn(move |context| pieces.poll_recv(context))
+}
+
+/// Cuts a file into messages.
+struct Pump {
+    plan: Plan,
+    sender: mpsc::Sender<Outgoing>,
+    largest: u64,
+    sent: u64,
+    rest: BytesMut,
+}
+
+impl Pump {
+    async fn options(&mut self, encoded: &[u8]) -> Result<(), Failure> {
+        let mut message = Vec::with_capacity(encoded.len() + 8);
+        put_bytes(&mut message, self.plan.options, encoded);
+        self.pass(Ok(message.into())).await
+    }
+
+    async fn pass(&mut self, message: Outgoing) -> Result<(), Failure> {
+        self.sender.send(message).await.map_err(|_| Failure::Answered)
+    }
+
+    /// Takes some of the file; whole pieces go out.
+    async fn data(&mut self, mut data: Bytes) -> Result<(), Failure> {
+        self.sent += data.len() as u64;
+        if self.sent > self.largest {
+            return self.fail(problem::too_large(self.largest)).await;
+        }
+        while !data.is_empty() {
+            let part = data.split_to(data.len().min(PIECE - self.rest.len()));
+            self.rest.extend_from_slice(&part);
+            if self.rest.len() == PIECE {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        let mut message = Vec::with_capacity(self.rest.len() + 8);
+        put_tag(&mut message, self.plan.data, crate::wire::WireType::Bytes);
+        put_varint(&mut message, self.rest.len() as u64);
+        message.extend_from_slice(&self.rest);
+        self.rest.clear();
+        self.pass(Ok(message.into())).await
+    }
+
+    /// Breaks the call off, so that the service learns of it, and tells the client why.
+    async fn fail(&mut self, error: Error) -> Result<(), Failure> {
+        let _ = self
+            .sender
+            .send(Err(Status::cancelled("the upload broke off")))
+            .await;
+        Err(Failure::Client(error))
+    }
+}
+
+async fn plain(mut pump: Pump, options: Vec<u8>, mut body: Incoming) -> Result<(), Failure> {
+    pump.options(&options).await?;
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => {
+                if let Ok(data) = frame.into_data() {
+                    pump.data(data).await?;
+                }
+            }
+            Err(_) => return pump.fail(problem::broken_body()).await,
+        }
+    }
+    pump.flush().await
+}
+
+/// Reads the part `options` of a form over what the query said.
+fn read_options(gateway: &Gateway, plan: Plan, options: &mut Vec<u8>, text: &[u8]) -> Result<(), Error> {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Error::invalid("malformed_json", "The options are not UTF-8."))?;
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let outcome =
+        read(&gateway.plans, plan.message, text, &[], false).map_err(|bad| problem::malformed(text, bad))?;
+    if !outcome.errors.is_empty() {
+        return Err(problem::invalid(outcome.errors));
+    }
+    options.extend_from_slice(&outcome.wire);
+    Ok(())
+}
