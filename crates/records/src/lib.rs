@@ -18,6 +18,7 @@ mod json;
 pub mod leaf;
 mod macros;
 pub mod record;
+pub mod refs;
 pub mod transfer;
 pub mod value;
 pub mod wire;
