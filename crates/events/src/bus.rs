@@ -91,12 +91,12 @@ impl Bus {
     }
 
     /// Binds the queue of a service to types of messages.
-    pub(crate) fn subscribe(&self, service: &'static str, kinds: Vec<String>, prefetch: u16) -> Subscription {
+    pub(crate) fn subscribe(&self, service: &str, kinds: Vec<String>, prefetch: u16) -> Subscription {
         match &self.transport {
             Transport::Amqp(amqp) => {
                 Subscription::Amqp(AmqpSubscription::new(amqp.clone(), service, kinds, prefetch))
             }
-            Transport::InProcess(hub) => Subscription::InProcess(hub.subscribe(service, kinds, prefetch)),
+            Transport::InProcess(hub) => Subscription::InProcess(hub.subscribe(kinds, prefetch)),
         }
     }
 }
@@ -133,6 +133,7 @@ pub(crate) enum Arrival {
 }
 
 impl Arrival {
+    /// What came.
     pub(crate) fn message(&self) -> &Message {
         match self {
             Self::Amqp(arrival) => &arrival.message,
@@ -140,6 +141,7 @@ impl Arrival {
         }
     }
 
+    /// Says what became of it.
     pub(crate) async fn settle(self, verdict: Verdict) -> Result<(), Away> {
         match self {
             Self::Amqp(arrival) => arrival.settle(verdict).await,

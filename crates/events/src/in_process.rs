@@ -28,12 +28,7 @@ pub(crate) struct InProcessSubscription {
 }
 
 impl InProcess {
-    pub(crate) fn subscribe(
-        &self,
-        _service: &'static str,
-        kinds: Vec<String>,
-        prefetch: u16,
-    ) -> InProcessSubscription {
+    pub(crate) fn subscribe(&self, kinds: Vec<String>, prefetch: u16) -> InProcessSubscription {
         let (sender, arrivals) = mpsc::channel(usize::from(prefetch.max(1)));
         let mut queues = self
             .queues

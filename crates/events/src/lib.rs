@@ -2,7 +2,7 @@
 //!
 //! A use-case writes what it has to tell into its own [`outbox`] in the transaction that makes it true. The [`Relay`]
 //! hands those rows to the [`Bus`] and deletes what the bus has taken. A [`Consumer`] of another service takes the
-//! message, notes it in its [`inbox`] in the transaction of its effect, and only then acknowledges. So a fact is told
+//! message, notes it in its inbox in the transaction of its effect, and only then acknowledges. So a fact is told
 //! at least once, and its effect is there once.
 //!
 //! The bus is RabbitMQ (topic exchange `kontor.events`, one quorum queue a service) or, in one process, a hand-over to
@@ -18,14 +18,20 @@
 
 mod amqp;
 mod bus;
+mod consumer;
 mod in_process;
+mod inbox;
 mod message;
 pub mod outbox;
 mod outgoing;
+mod relay;
 pub mod timers;
+mod trace;
 
 pub use bus::{Bus, BusError};
+pub use consumer::{Consumer, Delivery, Handle};
 pub use outgoing::{Headers, Outgoing};
+pub use relay::Relay;
 
 /// The tables of this crate, for the schema of one service: run with that schema as the `search_path`.
 ///

@@ -1,11 +1,11 @@
 //! A message before it is told.
 
-use opentelemetry::propagation::Injector;
 use prost::{Message, Name};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
+
+use crate::trace;
 
 /// A fact to tell, or a request to make, ready for the outbox.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Outgoing {
             subject: None,
             company,
             actor,
-            traceparent: traceparent(),
+            traceparent: trace::traceparent(&tracing::Span::current()),
             addressed: false,
         };
         Self {
@@ -123,24 +123,6 @@ fn source(package: &str) -> String {
         parts.pop();
     }
     format!("/{}", parts.join("/"))
-}
-
-/// The trace of the span that is open now, for the consumer to continue.
-fn traceparent() -> Option<String> {
-    struct Carrier(Option<String>);
-    impl Injector for Carrier {
-        fn set(&mut self, key: &str, value: String) {
-            if key == "traceparent" {
-                self.0 = Some(value);
-            }
-        }
-    }
-    let mut carrier = Carrier(None);
-    let context = tracing::Span::current().context();
-    opentelemetry::global::get_text_map_propagator(|propagator| {
-        propagator.inject_context(&context, &mut carrier)
-    });
-    carrier.0
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) struct AmqpSubscription {
     amqp: Arc<Amqp>,
-    service: &'static str,
+    service: String,
     kinds: Vec<String>,
     prefetch: u16,
     consumer: Option<Consumer>,
@@ -39,10 +39,10 @@ pub(crate) struct AmqpArrival {
 }
 
 impl AmqpSubscription {
-    pub(crate) fn new(amqp: Arc<Amqp>, service: &'static str, kinds: Vec<String>, prefetch: u16) -> Self {
+    pub(crate) fn new(amqp: Arc<Amqp>, service: &str, kinds: Vec<String>, prefetch: u16) -> Self {
         Self {
             amqp,
-            service,
+            service: service.to_owned(),
             kinds,
             prefetch,
             consumer: None,
@@ -59,7 +59,7 @@ impl AmqpSubscription {
                         pause = FIRST_PAUSE;
                     }
                     Err(Away(reason)) => {
-                        tracing::warn!(service = self.service, reason, "the broker is away; trying again");
+                        tracing::warn!(service = %self.service, reason, "the broker is away; trying again");
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(LONGEST_PAUSE);
                     }
@@ -73,11 +73,11 @@ impl AmqpSubscription {
                         message: envelope::message(&delivery.properties, payload),
                         delivery,
                         amqp: self.amqp.clone(),
-                        queue: topology::queue(self.service),
+                        queue: topology::queue(&self.service),
                     };
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(service = self.service, %error, "the broker was lost");
+                    tracing::warn!(service = %self.service, %error, "the broker was lost");
                     self.consumer = None;
                 }
                 None => self.consumer = None,
@@ -93,7 +93,7 @@ impl AmqpSubscription {
             .create_channel()
             .await
             .map_err(away)?;
-        topology::declare_queue(&channel, self.service, &self.kinds)
+        topology::declare_queue(&channel, &self.service, &self.kinds)
             .await
             .map_err(away)?;
         channel
@@ -102,7 +102,7 @@ impl AmqpSubscription {
             .map_err(away)?;
         channel
             .basic_consume(
-                topology::queue(self.service).as_str().into(),
+                topology::queue(&self.service).as_str().into(),
                 "".into(),
                 BasicConsumeOptions::default(),
                 FieldTable::default(),

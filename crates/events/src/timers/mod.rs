@@ -1,11 +1,15 @@
 //! Things that a service owes itself at a time: set in the transaction that makes them due, done at least once, also
 //! when the service was down at that time. No bus is needed.
 
+mod worker;
+
 use prost::Message;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub use worker::{Due, Timer, Timers};
 
 /// What travels beside a timer's payload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,0 +1,63 @@
+//! Messages whose effect is here already.
+
+use std::time::Duration;
+
+use kontor_chassis::{Error, db::TenantTx};
+use sqlx::PgConnection;
+use tracing::Instrument;
+
+/// No transport brings a message again after so long.
+pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Notes a message in the transaction of its effect. False: it was here before, and its effect is there.
+pub(crate) async fn note(tx: &mut TenantTx, consumer: &str, message_id: &str) -> Result<bool, Error> {
+    let span = tx.statement("inbox.note");
+    let noted = sqlx::query(
+        "insert into inbox (consumer, message_id)
+         values ($1, $2)
+         on conflict on constraint inbox_pk do nothing",
+    )
+    .bind(consumer)
+    .bind(message_id)
+    .execute(&mut **tx)
+    .instrument(span)
+    .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
+/// Forgets messages that can't come again.
+pub(crate) async fn prune(conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let pruned = sqlx::query(
+        "delete from inbox
+         where received_at < now() - make_interval(secs => $1)",
+    )
+    .bind(KEPT.as_secs_f64())
+    .execute(conn)
+    .await?;
+    Ok(pruned.rows_affected())
+}
+
+/// Keeps a message that the in-process bus gave up.
+pub(crate) async fn bury(
+    tx: &mut TenantTx,
+    consumer: &str,
+    message: &crate::message::Message,
+    reason: &str,
+) -> Result<(), Error> {
+    let span = tx.statement("inbox.bury");
+    sqlx::query(
+        "insert into dead_letters (consumer, message_id, type, payload, headers, reason)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict on constraint dead_letters_pk do nothing",
+    )
+    .bind(consumer)
+    .bind(&message.id)
+    .bind(&message.kind)
+    .bind(message.payload.as_ref())
+    .bind(message.headers.to_json())
+    .bind(reason)
+    .execute(&mut **tx)
+    .instrument(span)
+    .await?;
+    Ok(())
+}

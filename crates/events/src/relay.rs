@@ -1,0 +1,317 @@
+//! From the outbox to the bus.
+//!
+//! A window of rows is deleted, published and committed: what the bus did not take is put back in the same
+//! transaction, and a relay that dies in the middle leaves the rows where they were. Several relays may run at once,
+//! also in several processes; rows in work are skipped.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use kontor_chassis::{Db, Error, Host, db::Signal, health::Fitness};
+use metrics::{counter, gauge};
+use serde_json::Value;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    Bus, Headers, inbox,
+    message::{Fate, Message},
+    outbox, trace,
+};
+
+/// Published at once before the first confirm is awaited.
+const WINDOW: i64 = 256;
+/// In one process a window waits for its slowest consumer, so it is smaller.
+const WINDOW_IN_PROCESS: i64 = 64;
+/// Relays of a process: while one awaits confirms, the other publishes.
+const WORKERS: usize = 2;
+/// Behind the signals, should one be missed.
+const POLL: Duration = Duration::from_secs(5);
+/// So long a fact waits for the first queue that wants it, when services start one after the other.
+const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Publishes what stands in a service's outbox, for as long as the service lives.
+#[derive(Debug)]
+pub struct Relay;
+
+#[derive(Clone)]
+struct Worker {
+    service: Arc<str>,
+    db: Db,
+    bus: Bus,
+    wake: Arc<Notify>,
+    shutdown: CancellationToken,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    r#type: String,
+    payload: Vec<u8>,
+    headers: Json<Headers>,
+    created_at: OffsetDateTime,
+    attempts: i32,
+}
+
+impl Relay {
+    /// Starts the relay of a service on its tasks; it ends with the service's shutdown. The service's health tells from
+    /// then on when the broker is away.
+    pub fn spawn(host: &Host, bus: &Bus) {
+        let worker = Worker {
+            service: host.name.into(),
+            db: host.db.clone(),
+            bus: bus.clone(),
+            wake: Arc::default(),
+            shutdown: host.shutdown.clone(),
+        };
+        let broker = bus.clone();
+        host.health.register("broker", move || {
+            let broker = broker.clone();
+            async move {
+                if broker.check().await.is_ok() {
+                    Fitness::Ready
+                } else {
+                    Fitness::Degraded
+                }
+            }
+        });
+        for _ in 0..WORKERS {
+            host.tasks.spawn(worker.clone().run());
+        }
+        host.tasks.spawn(worker.watch());
+    }
+}
+
+impl Worker {
+    /// Wakes a worker whenever something was written, and from time to time.
+    async fn watch(self) {
+        let mut signals = self
+            .db
+            .signals()
+            .subscribe(&format!("{}_outbox", self.db.schema()));
+        let mut poll = tokio::time::interval(POLL);
+        let mut pruned = Instant::now();
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                signal = signals.recv() => match signal {
+                    Signal::Payload(_) | Signal::Missed => self.wake.notify_one(),
+                },
+                _ = poll.tick() => {
+                    self.wake.notify_one();
+                    let prune = pruned.elapsed() > PRUNE_EVERY;
+                    if prune {
+                        pruned = Instant::now();
+                    }
+                    if let Err(error) = self.keep_house(prune).await {
+                        tracing::debug!(service = %self.service, %error, "the outbox can't be measured");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn keep_house(&self, prune: bool) -> Result<(), Error> {
+        let mut tx = self.db.unscoped().await?;
+        let depth = outbox::depth(&mut tx).await?;
+        #[allow(clippy::cast_precision_loss)] // a gauge
+        gauge!("kontor_events_outbox_depth", "service" => self.service.to_string()).set(depth as f64);
+        if prune {
+            inbox::prune(&mut tx).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return,
+                () = self.wake.notified() => {}
+            }
+            loop {
+                match self.window().await {
+                    Ok(more) => {
+                        pause = FIRST_PAUSE;
+                        if !more || self.shutdown.is_cancelled() {
+                            break;
+                        }
+                        // The rest may be enough for two.
+                        self.wake.notify_one();
+                    }
+                    Err(error) => {
+                        tracing::warn!(service = %self.service, %error, "nothing can be told; trying again");
+                        tokio::select! {
+                            () = self.shutdown.cancelled() => return,
+                            () = tokio::time::sleep(pause) => {}
+                        }
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells one window. True: there may be more.
+    async fn window(&self) -> Result<bool, Error> {
+        let size = if self.bus.keeps_the_dead() {
+            WINDOW_IN_PROCESS
+        } else {
+            WINDOW
+        };
+        let mut tx = self.db.unscoped().await?;
+        let mut rows: Vec<Row> = sqlx::query_as(
+            "with next as (
+                 select id
+                 from outbox
+                 where held_until is null
+                    or held_until <= now()
+                 order by id
+                 limit $1
+                 for update skip locked
+             )
+             delete from outbox
+             using next
+             where outbox.id = next.id
+             returning outbox.id, type, payload, headers, created_at, attempts",
+        )
+        .bind(size)
+        .fetch_all(&mut *tx)
+        .await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        rows.sort_by_key(|row| row.id);
+        let messages: Vec<Message> = rows.iter_mut().map(message).collect();
+        let fates = self
+            .bus
+            .publish(&messages)
+            .await
+            .map_err(|away| Error::unavailable("the broker").with_source(away))?;
+        let kept = self.sort_out(&rows, &messages, &fates);
+        kept.put_back(&mut tx).await?;
+        tx.commit().await?;
+        if let Some(soonest) = kept.soonest() {
+            let wake = self.wake.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(soonest).await;
+                wake.notify_one();
+            });
+        }
+        Ok(i64::try_from(rows.len()).is_ok_and(|told| told == size))
+    }
+
+    fn sort_out(&self, rows: &[Row], messages: &[Message], fates: &[Fate]) -> Kept {
+        let mut kept = Kept::default();
+        let (mut published, mut unclaimed) = (0, 0);
+        for ((row, message), fate) in rows.iter().zip(messages).zip(fates) {
+            let age = (OffsetDateTime::now_utc() - row.created_at).unsigned_abs();
+            match fate {
+                Fate::Taken => published += 1,
+                Fate::Unroutable if row.headers.addressed => kept.keep(row, message, LONGEST_PAUSE, 0),
+                Fate::Unroutable if age < UNCLAIMED_AFTER => {
+                    kept.keep(row, message, UNCLAIMED_AFTER.saturating_sub(age), 0);
+                }
+                Fate::Unroutable => unclaimed += 1,
+                Fate::Failed => {
+                    let doublings = u32::try_from(row.attempts).unwrap_or_default().min(10);
+                    kept.keep(
+                        row,
+                        message,
+                        (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE),
+                        1,
+                    );
+                }
+                Fate::Postponed => kept.keep(row, message, LONGEST_PAUSE, 0),
+            }
+        }
+        let service = || self.service.to_string();
+        counter!("kontor_events_published_total", "service" => service()).increment(published);
+        counter!("kontor_events_unclaimed_total", "service" => service()).increment(unclaimed);
+        kept
+    }
+}
+
+fn message(row: &mut Row) -> Message {
+    let mut headers = row.headers.0.clone();
+    let span = tracing::info_span!(
+        "publish",
+        otel.name = format!("publish {}", row.r#type),
+        otel.kind = "producer"
+    );
+    trace::go_on(&span, headers.traceparent.as_deref());
+    if let Some(traceparent) = trace::traceparent(&span) {
+        headers.traceparent = Some(traceparent);
+    }
+    Message {
+        id: row.id.to_string(),
+        kind: row.r#type.clone(),
+        headers,
+        payload: Bytes::from(std::mem::take(&mut row.payload)),
+        attempts: u32::try_from(row.attempts).unwrap_or_default(),
+    }
+}
+
+/// Rows that go back into the outbox.
+#[derive(Default)]
+struct Kept {
+    ids: Vec<Uuid>,
+    kinds: Vec<String>,
+    payloads: Vec<Vec<u8>>,
+    headers: Vec<Value>,
+    created: Vec<OffsetDateTime>,
+    held_seconds: Vec<f64>,
+    attempts: Vec<i32>,
+}
+
+impl Kept {
+    fn keep(&mut self, row: &Row, message: &Message, hold: Duration, failures: i32) {
+        self.ids.push(row.id);
+        self.kinds.push(row.r#type.clone());
+        self.payloads.push(message.payload.to_vec());
+        self.headers.push(row.headers.0.to_json());
+        self.created.push(row.created_at);
+        self.held_seconds.push(hold.as_secs_f64());
+        self.attempts.push(row.attempts + failures);
+    }
+
+    fn soonest(&self) -> Option<Duration> {
+        self.held_seconds
+            .iter()
+            .copied()
+            .min_by(f64::total_cmp)
+            .map(Duration::from_secs_f64)
+    }
+
+    async fn put_back(&self, conn: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "insert into outbox (id, type, payload, headers, created_at, held_until, attempts)
+             select id, type, payload, headers, created_at, clock_timestamp() + make_interval(secs => held), attempts
+             from unnest($1::uuid[], $2::text[], $3::bytea[], $4::jsonb[], $5::timestamptz[], $6::float8[], $7::int[])
+                 as kept (id, type, payload, headers, created_at, held, attempts)",
+        )
+        .bind(&self.ids)
+        .bind(&self.kinds)
+        .bind(&self.payloads)
+        .bind(&self.headers)
+        .bind(&self.created)
+        .bind(&self.held_seconds)
+        .bind(&self.attempts)
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+}
