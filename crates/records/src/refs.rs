@@ -76,7 +76,11 @@ pub async fn check<R: Record>(
             errors.push(path, "unknown_reference", "There is no such record.");
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors.into_error(Kind::Refused)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.into_error(Kind::Refused))
+    }
 }
 
 /// A reference that is to be checked.
@@ -90,7 +94,9 @@ fn wanted<R: Record>(caller: &Caller, before: Option<&R>, after: &R) -> Vec<Refe
     let old = before.map(Record::values).unwrap_or_default();
     let mut wanted = Vec::new();
     for (at, (leaf, value)) in R::description().leaves.iter().zip(after.values()).enumerate() {
-        let Some(kind) = leaf.refers.filter(|_| !leaf.read_only) else { continue };
+        let Some(kind) = leaf.refers.filter(|_| !leaf.read_only) else {
+            continue;
+        };
         let mut want = |id: Uuid, path: String| {
             if !(kind == MEMBER && Some(id) == caller.user_id()) {
                 wanted.push(Reference { kind, id, path });
@@ -99,7 +105,11 @@ fn wanted<R: Record>(caller: &Caller, before: Option<&R>, after: &R) -> Vec<Refe
         match (value, old.get(at)) {
             (Value::Id(id), old) if old != Some(&Value::Id(id)) => want(id, leaf.path.to_owned()),
             (Value::Ids(ids), old) => {
-                let kept: &[Uuid] = if let Some(Value::Ids(kept)) = old { kept } else { &[] };
+                let kept: &[Uuid] = if let Some(Value::Ids(kept)) = old {
+                    kept
+                } else {
+                    &[]
+                };
                 for (place, id) in ids.into_iter().enumerate() {
                     if !kept.contains(&id) {
                         want(id, format!("{}[{place}]", leaf.path));
@@ -125,15 +135,29 @@ async fn known(
          where r.company_id = $1",
     )
     .bind(company)
-    .bind(wanted.iter().map(|reference| reference.kind.to_owned()).collect::<Vec<_>>())
+    .bind(
+        wanted
+            .iter()
+            .map(|reference| reference.kind.to_owned())
+            .collect::<Vec<_>>(),
+    )
     .bind(wanted.iter().map(|reference| reference.id).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(kind, id, deleted)| ((kind, id), deleted)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(kind, id, deleted)| ((kind, id), deleted))
+        .collect())
 }
 
 /// Remembers what its owner answered. An event, which carries a version, always knows better.
-async fn remember(conn: &mut PgConnection, company: Uuid, kind: &str, id: Uuid, name: &str) -> Result<(), Error> {
+async fn remember(
+    conn: &mut PgConnection,
+    company: Uuid,
+    kind: &str,
+    id: Uuid,
+    name: &str,
+) -> Result<(), Error> {
     sqlx::query(
         "insert into refs (company_id, kind, id, name, deleted, version)
          values ($1, $2, $3, $4, false, 0)
@@ -182,9 +206,24 @@ pub async fn apply(
     .bind(company)
     .bind(kind)
     .bind(latest.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-    .bind(latest.iter().map(|(_, change)| change.name.clone()).collect::<Vec<_>>())
-    .bind(latest.iter().map(|(_, change)| change.deleted).collect::<Vec<_>>())
-    .bind(latest.iter().map(|(_, change)| change.version).collect::<Vec<_>>())
+    .bind(
+        latest
+            .iter()
+            .map(|(_, change)| change.name.clone())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        latest
+            .iter()
+            .map(|(_, change)| change.deleted)
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        latest
+            .iter()
+            .map(|(_, change)| change.version)
+            .collect::<Vec<_>>(),
+    )
     .execute(conn)
     .await?;
     Ok(())
@@ -215,15 +254,54 @@ pub async fn names(
     Ok(rows.into_iter().collect())
 }
 
+/// As [`names`], of several kinds at once.
+///
+/// # Errors
+/// Unavailable and Internal as the database fails.
+pub(crate) async fn names_of<'k>(
+    conn: &mut PgConnection,
+    company: Uuid,
+    wanted: &[(&'k str, Uuid)],
+) -> Result<HashMap<(&'k str, Uuid), String>, Error> {
+    let (kinds, ids): (Vec<&str>, Vec<Uuid>) = wanted.iter().copied().unzip();
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "select w.place, r.name
+         from unnest($2::text[], $3::uuid[]) with ordinality as w (kind, id, place)
+         join refs r on r.company_id = $1 and r.kind = w.kind and r.id = w.id",
+    )
+    .bind(company)
+    .bind(kinds)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    let at = |place: i64| {
+        usize::try_from(place - 1)
+            .ok()
+            .and_then(|at| wanted.get(at))
+            .copied()
+    };
+    Ok(rows
+        .into_iter()
+        .filter_map(|(place, name)| Some((at(place)?, name)))
+        .collect())
+}
+
 /// An active member of the caller's company, asked for at identity with the caller's own token.
 ///
 /// # Errors
 /// Unavailable when identity is away.
 pub async fn member(peers: &Peers, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
     let mut client = MemberServiceClient::new(peers.on_behalf_of("identity", caller)?);
-    let request = identity::BatchGetMembersRequest { user_ids: vec![id.to_string()] };
-    let Some(answer) = there(client.batch_get_members(request).await)? else { return Ok(None) };
-    let member = answer.members.into_iter().find(|member| member.active && member.user_id == id.to_string());
+    let request = identity::BatchGetMembersRequest {
+        user_ids: vec![id.to_string()],
+    };
+    let Some(answer) = there(client.batch_get_members(request).await)? else {
+        return Ok(None);
+    };
+    let member = answer
+        .members
+        .into_iter()
+        .find(|member| member.active && member.user_id == id.to_string());
     Ok(member.map(|member| Found::Elsewhere { name: member.name }))
 }
 

@@ -86,3 +86,18 @@ async fn load<R: Record>(
         .filter(|record| which == Which::Any || record.deleted_at().is_none())
         .filter(|record| reaches(scope, caller, record)))
 }
+
+/// The company's records of these ids, deleted ones too, whatever the caller may read: for their names.
+pub(crate) async fn all_of<R: Record>(
+    tx: &mut PgConnection,
+    company: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<R>, Error> {
+    let mut arguments = PgArguments::default();
+    arguments.add(company).map_err(Error::internal)?;
+    arguments.add(ids).map_err(Error::internal)?;
+    let rows = sqlx::query_with(R::description().sql.all_of, arguments)
+        .fetch_all(tx)
+        .await?;
+    Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
+}

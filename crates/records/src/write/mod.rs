@@ -11,6 +11,7 @@ mod statements;
 mod update;
 
 pub use change::Change;
+pub(crate) use find::all_of;
 pub use find::{Which, find, get, get_for_update, parse_id};
 pub use insert::insert;
 pub use rights::{may, reaches};

@@ -8,6 +8,7 @@ pub struct Statements {
     pub(crate) insert: &'static str,
     pub(crate) get: &'static str,
     pub(crate) get_for_update: &'static str,
+    pub(crate) all_of: &'static str,
     /// What follows the written record in every statement that writes: see [`note_and_tell`].
     columns: &'static str,
     table: &'static str,
@@ -36,6 +37,9 @@ impl Statements {
             insert: keep(insert),
             get_for_update: keep(format!("{get}\nfor update")),
             get: keep(get),
+            all_of: keep(format!(
+                "select {columns}\nfrom {table}\nwhere company_id = $1\n  and id = any($2)"
+            )),
             columns,
             table,
         }

@@ -1,0 +1,91 @@
+//! Which records a request means.
+
+use kontor_chassis::{Caller, Error, FieldErrors, Scope};
+use kontor_proto::records::v1::ListQuery;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+
+use super::condition::Condition;
+use super::{compile, search, typed};
+use crate::leaf::Kind;
+use crate::record::Record;
+use crate::value::Value;
+
+/// The records that a request means and its caller may read, as a condition; `$1` is the company.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// The condition.
+    pub condition: Condition,
+    /// Whether its search forgives typos.
+    pub typos: bool,
+}
+
+impl Selection {
+    /// Of a request's typed filters, `filter`, `search` and `deleted`. What is wrong is told in `errors`.
+    ///
+    /// # Errors
+    /// Forbidden when the caller may read none.
+    pub(crate) fn of<R: Record>(
+        caller: &Caller,
+        query: &ListQuery,
+        typos: bool,
+        errors: &mut FieldErrors,
+    ) -> Result<Self, Error> {
+        let description = R::description();
+        let scope = caller.require(description.permission("read"))?;
+        let mut condition = Condition::default();
+        let company = condition.bind(Kind::Id, Value::Id(caller.company_id()));
+        condition.and(&format!("company_id = {company}"));
+        condition.and(if query.deleted {
+            "deleted_at is not null"
+        } else {
+            "deleted_at is null"
+        });
+        if scope != Scope::All {
+            let me = condition.bind(Kind::Id, caller.user_id().map_or(Value::Null, Value::Id));
+            condition.and(&format!("coalesce(owner_id, created_by) = {me}"));
+        }
+        typed::compile(&query.field_filters, description, caller, &mut condition, errors);
+        compile::compile(&query.filter, description, caller, &mut condition, errors);
+        if !query.search.trim().is_empty() {
+            let text = if typos {
+                search::with_typos(&query.search, &mut condition)
+            } else {
+                search::exact(&query.search, &mut condition)
+            };
+            condition.and(&text);
+        }
+        Ok(Self { condition, typos })
+    }
+
+    /// The same, decided whether its search forgives typos: when nothing is found without. For what reads everything that
+    /// matches: exports, bulk actions, statistics.
+    ///
+    /// # Errors
+    /// Invalid, naming every bad parameter; Forbidden when the caller may read none.
+    pub async fn settled<R: Record>(
+        tx: &mut PgConnection,
+        caller: &Caller,
+        query: &ListQuery,
+    ) -> Result<Self, Error> {
+        let mut errors = FieldErrors::new();
+        let selection = Self::of::<R>(caller, query, false, &mut errors)?;
+        errors.into_result()?;
+        if query.search.trim().is_empty() || selection.any::<R>(tx).await? {
+            return Ok(selection);
+        }
+        Self::of::<R>(caller, query, true, &mut FieldErrors::new())
+    }
+
+    async fn any<R: Record>(&self, tx: &mut PgConnection) -> Result<bool, Error> {
+        let sql = format!(
+            "select exists (\n  select 1\n  from {}\n  where {}\n)",
+            R::description().table,
+            self.condition.text()
+        );
+        let arguments = self.condition.arguments()?;
+        Ok(sqlx::query_scalar_with(AssertSqlSafe(sql), arguments)
+            .fetch_one(tx)
+            .await?)
+    }
+}
