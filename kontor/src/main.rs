@@ -1,2 +1,27 @@
-//! Kontor.
-fn main() {}
+//! `kontor`: serves the suite, sets it up, and says what is wrong with it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use kontor::cli::{Cli, Command};
+use kontor::commands;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { config, command } = Cli::parse();
+    let config = config.as_deref();
+    let outcome = match command {
+        Command::Serve { services } => commands::serve(config, &services).await,
+        Command::Up { distributed, no_demo } => commands::up(config, distributed, !no_demo).await,
+        Command::Migrate { services, status } => commands::migrate(config, &services, status).await,
+        Command::Demo { url, password } => commands::demo(config, url, &password).await,
+        Command::Doctor => commands::doctor(config).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("kontor: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -44,8 +44,8 @@ log_parameter_max_length_on_error = 0
 include_if_exists = 'local.conf'
 ";
 
-/// A running private PostgreSQL. It stops when this value is dropped or its process dies; [`Postgres::stop`]
-/// waits for the end.
+/// A private PostgreSQL. One that was started stops when this value is dropped or its process dies;
+/// [`Postgres::stop`] waits for the end.
 #[derive(Debug)]
 pub struct Postgres {
     folder: PathBuf,
@@ -90,6 +90,33 @@ impl Postgres {
         server.verify().await?;
         server.make_database().await?;
         Ok(server)
+    }
+
+    /// The server whose data is in `<home>/postgres`, for its URLs alone: running or not, somebody else keeps it.
+    ///
+    /// # Errors
+    /// When its password can't be read.
+    pub fn known(home: &Path) -> Result<Option<Self>> {
+        let Ok(folder) = fs::canonicalize(home.join("postgres")) else {
+            return Ok(None);
+        };
+        let Ok(text) = fs::read_to_string(folder.join("port")) else {
+            return Ok(None);
+        };
+        let port = text
+            .trim()
+            .parse()
+            .context("the port of the private PostgreSQL is damaged")?;
+        let account = Account::for_data(&folder, &[])?;
+        let password = Passwords::open(home.join("passwords.json"))?.of(SUPERUSER)?;
+        Ok(Some(Self {
+            folder,
+            binaries: PathBuf::new(),
+            account,
+            port,
+            password,
+            guardian: None,
+        }))
     }
 
     /// The port of 127.0.0.1 it listens on.

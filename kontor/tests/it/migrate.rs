@@ -62,7 +62,7 @@ async fn a_migrated_database_lets_a_service_use_its_rows_and_own_nothing() {
         let refused = sqlx::raw_sql(forbidden).execute(&mut service).await.unwrap_err();
         let code = refused
             .as_database_error()
-            .and_then(|refusal| refusal.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .unwrap_or_default()
             .into_owned();
         assert_eq!(code, "42501", "{forbidden}");
