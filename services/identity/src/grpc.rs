@@ -62,9 +62,10 @@ impl v1::role_service_server::RoleService for Declared {}
 impl v1::api_key_service_server::ApiKeyService for Declared {}
 impl v1::audit_service_server::AuditService for Declared {}
 
-/// The time of a request.
+/// The time of a request, as exact as the database keeps it: an answer says the same now and when it is read again.
 fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
+    let now = OffsetDateTime::now_utc();
+    now.replace_microsecond(now.microsecond()).unwrap_or(now)
 }
 
 /// Where a request comes from. It is shown to the person and decides nothing, so that a wrong one does no harm.

@@ -24,7 +24,7 @@ mod service;
 mod store;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::Bus;
+use kontor_events::{Bus, Relay};
 use time::{Duration, OffsetDateTime};
 use tonic::service::Routes;
 
@@ -72,7 +72,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .clone()
             .run_until_cancelled_owned(prune(ended.clone())),
     );
-    let _ = bus;
+    Relay::spawn(&host, &bus);
 
     let identity = service::Identity {
         db: host.db.clone(),

@@ -63,8 +63,13 @@ fn is_common(folded: &str) -> bool {
     let first = folded.chars().next();
     folded.chars().all(|c| Some(c) == first)
         || ROWS.iter().any(|row| row.contains(folded))
-        || COMMON.contains(&folded)
-        || (!word.is_empty() && (COMMON.contains(&word) || COMMON.contains(&plain.as_str())))
+        || is_listed(folded)
+        || is_listed(word)
+        || is_listed(&plain)
+}
+
+fn is_listed(word: &str) -> bool {
+    COMMON.split_ascii_whitespace().any(|common| common == word)
 }
 
 fn unleet(c: char) -> char {
@@ -94,161 +99,20 @@ const ROWS: &[&str] = &[
 ];
 
 /// Words that are tried first, whatever digits stand behind them.
-const COMMON: &[&str] = &[
-    "password",
-    "passw0rd",
-    "passwort",
-    "passphrase",
-    "motdepasse",
-    "contrasena",
-    "senha",
-    "kennwort",
-    "parola",
-    "wachtwoord",
-    "qwerty",
-    "qwertz",
-    "azerty",
-    "qwertyuiop",
-    "qwerty123456",
-    "asdfgh",
-    "asdfghjkl",
-    "zxcvbn",
-    "zxcvbnm",
-    "abc",
-    "abcd",
-    "abcdef",
-    "letmein",
-    "welcome",
-    "willkommen",
-    "bienvenue",
-    "changeme",
-    "change",
-    "default",
-    "secret",
-    "geheim",
-    "topsecret",
-    "admin",
-    "administrator",
-    "root",
-    "toor",
-    "user",
-    "guest",
-    "login",
-    "test",
-    "testing",
-    "tester",
-    "demo",
-    "sample",
-    "master",
-    "monkey",
-    "dragon",
-    "football",
-    "baseball",
-    "basketball",
-    "soccer",
-    "hockey",
-    "superman",
-    "batman",
-    "pokemon",
-    "starwars",
-    "iloveyou",
-    "ichliebedich",
-    "jetaime",
-    "sunshine",
-    "princess",
-    "shadow",
-    "michael",
-    "jennifer",
-    "jordan",
-    "thomas",
-    "daniel",
-    "charlie",
-    "ashley",
-    "computer",
-    "internet",
-    "whatever",
-    "trustno",
-    "freedom",
-    "flower",
-    "hello",
-    "hallo",
-    "bonjour",
-    "access",
-    "company",
-    "business",
-    "office",
-    "sales",
-    "kontor",
-    "customer",
-    "spring",
-    "summer",
-    "autumn",
-    "winter",
-    "january",
-    "february",
-    "monday",
-    "friday",
-    "america",
-    "london",
-    "berlin",
-    "liverpool",
-    "arsenal",
-    "chelsea",
-    "barcelona",
-    "mustang",
-    "porsche",
-    "ferrari",
-    "mercedes",
-    "harley",
-    "cheese",
-    "pepper",
-    "cookie",
-    "banana",
-    "orange",
-    "purple",
-    "diamond",
-    "silver",
-    "golden",
-    "killer",
-    "hunter",
-    "ranger",
-    "tigger",
-    "buster",
-    "maggie",
-    "ginger",
-    "matrix",
-    "merlin",
-    "samsung",
-    "google",
-    "facebook",
-    "linkedin",
-    "microsoft",
-    "windows",
-    "apple",
-    "android",
-    "blink",
-    "nothing",
-    "q1w2e3r4",
-    "1q2w3e4r",
-    "1qaz2wsx",
-    "a1b2c3d4",
-    "11112222",
-    "12341234",
-    "12344321",
-    "11223344",
-    "123123123",
-    "69696969",
-    "88888888",
-    "123qwe",
-    "123qweasd",
-    "qweasdzxc",
-    "qwe123",
-    "asd123",
-    "abc123",
-    "pass",
-    "passpass",
-    "passwordpassword",
-];
+const COMMON: &str = "\
+    password passw0rd passwort passphrase motdepasse contrasena senha kennwort parola wachtwoord qwerty \
+    qwertz azerty qwertyuiop qwerty123456 asdfgh asdfghjkl zxcvbn zxcvbnm abc abcd abcdef letmein \
+    welcome willkommen bienvenue changeme change default secret geheim topsecret admin administrator \
+    root toor user guest login test testing tester demo sample master monkey dragon football baseball \
+    basketball soccer hockey superman batman pokemon starwars iloveyou ichliebedich jetaime sunshine \
+    princess shadow michael jennifer jordan thomas daniel charlie ashley computer internet whatever \
+    trustno freedom flower hello hallo bonjour access company business office sales kontor customer \
+    spring summer autumn winter january february monday friday america london berlin liverpool arsenal \
+    chelsea barcelona mustang porsche ferrari mercedes harley cheese pepper cookie banana orange purple \
+    diamond silver golden killer hunter ranger tigger buster maggie ginger matrix merlin samsung google \
+    facebook linkedin microsoft windows apple android blink nothing q1w2e3r4 1q2w3e4r 1qaz2wsx a1b2c3d4 \
+    11112222 12341234 12344321 11223344 123123123 69696969 88888888 123qwe 123qweasd qweasdzxc qwe123 \
+    asd123 abc123 pass passpass passwordpassword";
 
 #[cfg(test)]
 mod tests {

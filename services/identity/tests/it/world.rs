@@ -1,0 +1,293 @@
+//! Processes of identity on a private PostgreSQL, and people who use them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kontor::migrate::{self, Schema};
+use kontor::servers::Postgres;
+use kontor_chassis::Error;
+use kontor_chassis::host::Process;
+use kontor_chassis::peers::Peers;
+use kontor_chassis::settings::Settings;
+use kontor_chassis::token::ServiceKey;
+use kontor_events::Bus;
+use kontor_proto::identity::v1;
+use kontor_proto::identity::v1::auth_service_client::AuthServiceClient;
+use kontor_proto::identity::v1::company_service_client::CompanyServiceClient;
+use kontor_proto::identity::v1::key_service_client::KeyServiceClient;
+use kontor_proto::identity::v1::member_service_client::MemberServiceClient;
+use kontor_proto::identity::v1::session_service_client::SessionServiceClient;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::OnceCell;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+pub(crate) const PASSWORD: &str = "a mill that grinds slowly";
+
+static DATABASE: OnceCell<Postgres> = OnceCell::const_new();
+
+/// The server of this run, with the tables of identity. It lives as long as the test process.
+pub(crate) async fn database() -> &'static Postgres {
+    DATABASE
+        .get_or_init(|| async {
+            let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("identity");
+            if home.exists() {
+                std::fs::remove_dir_all(&home).unwrap();
+            }
+            std::fs::create_dir_all(&home).unwrap();
+            let server = Postgres::start(&home).await.unwrap();
+            let tables = vec![kontor_events::migrator(), migrator()];
+            let schema = Schema::new(kontor_identity::NAME, url(&server), tables);
+            migrate::apply(&server.admin_url(), &[schema]).await.unwrap();
+            server
+        })
+        .await
+}
+
+fn migrator() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+fn url(server: &Postgres) -> String {
+    server.url("kontor_identity", "secret", "kontor")
+}
+
+/// The database as one who may see everything.
+pub(crate) async fn admin() -> PgConnection {
+    PgConnection::connect(&database().await.admin_url())
+        .await
+        .unwrap()
+}
+
+/// An installation: folders of its own, one process or several.
+pub(crate) struct World {
+    folder: PathBuf,
+    processes: Vec<(Process, Channel)>,
+}
+
+impl World {
+    /// One process.
+    pub(crate) async fn new() -> Self {
+        Self::of(1).await
+    }
+
+    /// Several processes of identity on the same keys and the same database.
+    pub(crate) async fn of(replicas: usize) -> Self {
+        let folder = std::env::temp_dir().join(format!("kontor-identity-{}", Uuid::now_v7()));
+        let mut world = Self {
+            folder,
+            processes: Vec::new(),
+        };
+        for _ in 0..replicas {
+            let process = world.start().await;
+            world.processes.push(process);
+        }
+        world
+    }
+
+    async fn start(&self) -> (Process, Channel) {
+        let folder = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
+        let settings = Settings::from_pairs([
+            ("database_url", url(database().await)),
+            ("database_connections", "5".to_owned()),
+            ("keys_dir", folder("keys")),
+            ("mail_dir", folder("mail")),
+            ("public_url", "https://crm.example".to_owned()),
+            ("identity_listen", "127.0.0.1:0".to_owned()),
+        ]);
+        let settings = Arc::new(settings.unwrap());
+        let key = ServiceKey::open(&settings.keys_dir).unwrap();
+        let peers = Peers::builder(key).local(kontor_identity::NAME).build("tests");
+        let process = Process::start(settings, peers, kontor_identity::NAME).unwrap();
+        let host = process.host(kontor_identity::NAME, 50051).unwrap();
+        let routes = kontor_identity::run(host.clone(), Bus::connect("in-process").unwrap())
+            .await
+            .unwrap();
+        let address = kontor_chassis::serve::serve(&host, routes).await.unwrap();
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
+        until(|| async { process.verifier.is_in_step() }).await;
+        (process, channel)
+    }
+
+    /// The way to a process.
+    pub(crate) fn channel(&self, replica: usize) -> Channel {
+        self.processes[replica].1.clone()
+    }
+
+    pub(crate) fn auth(&self) -> AuthServiceClient<Channel> {
+        AuthServiceClient::new(self.channel(0))
+    }
+
+    pub(crate) fn sessions(&self) -> SessionServiceClient<Channel> {
+        SessionServiceClient::new(self.channel(0))
+    }
+
+    pub(crate) fn companies(&self) -> CompanyServiceClient<Channel> {
+        CompanyServiceClient::new(self.channel(0))
+    }
+
+    pub(crate) fn members(&self) -> MemberServiceClient<Channel> {
+        MemberServiceClient::new(self.channel(0))
+    }
+
+    pub(crate) fn keys(&self) -> KeyServiceClient<Channel> {
+        KeyServiceClient::new(self.channel(0))
+    }
+
+    /// The `authorization` of another service.
+    pub(crate) fn service_token(&self) -> String {
+        let header = self.processes[0]
+            .0
+            .peers
+            .service_key()
+            .authorization("tests", None)
+            .unwrap();
+        header.to_str().unwrap().to_owned()
+    }
+
+    /// Mails written so far, as text with the soft line breaks of the transfer encoding taken out.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let Ok(files) = std::fs::read_dir(self.folder.join("mail")) else {
+            return Vec::new();
+        };
+        files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
+            .map(|path| {
+                std::fs::read_to_string(path)
+                    .unwrap()
+                    .replace("=\r\n", "")
+                    .replace("=3D", "=")
+            })
+            .collect()
+    }
+
+    /// A person with a company of the own.
+    pub(crate) async fn register(&self) -> Person {
+        let form = form();
+        let email = form.email.clone();
+        let answer = self.auth().register(form).await.unwrap().into_inner();
+        Person::new(
+            email,
+            answer.user.unwrap(),
+            answer.company.unwrap(),
+            &answer.tokens.unwrap(),
+        )
+    }
+
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Result<v1::LoginResponse, Error> {
+        answer(self.auth().login(sign_in(email, password)).await)
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Result<v1::Tokens, Error> {
+        let request = v1::RefreshTokenRequest {
+            refresh_token: token.to_owned(),
+        };
+        Ok(answer(self.auth().refresh_token(request).await)?.tokens.unwrap())
+    }
+
+    /// Whether an access token is let in by a process.
+    pub(crate) async fn me(&self, replica: usize, access_token: &str) -> Result<v1::GetMeResponse, Error> {
+        let mut client = SessionServiceClient::new(self.channel(replica));
+        answer(client.get_me(with_token(access_token, v1::GetMeRequest {})).await)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for (process, _) in &self.processes {
+            process.draining.cancel();
+            process.shutdown.cancel();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) email: String,
+    pub(crate) user: v1::User,
+    pub(crate) company: v1::Company,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Person {
+    fn new(email: String, user: v1::User, company: v1::Company, tokens: &v1::Tokens) -> Self {
+        let (access, refresh) = (tokens.access_token.clone(), tokens.refresh_token.clone().unwrap());
+        Self {
+            email,
+            user,
+            company,
+            access,
+            refresh,
+        }
+    }
+
+    /// A request of this person.
+    pub(crate) fn asks<T>(&self, message: T) -> Request<T> {
+        with_token(&self.access, message)
+    }
+}
+
+pub(crate) fn with_token<T>(access_token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request
+        .metadata_mut()
+        .insert("authorization", format!("Bearer {access_token}").parse().unwrap());
+    request
+}
+
+/// A form that nobody has filled in before.
+pub(crate) fn form() -> v1::RegisterRequest {
+    v1::RegisterRequest {
+        email: format!("ada-{}@engine.example", Uuid::now_v7().simple()),
+        password: PASSWORD.to_owned(),
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        company_name: "Analytical Engines".to_owned(),
+        currency: None,
+    }
+}
+
+pub(crate) fn sign_in(email: &str, password: &str) -> v1::LoginRequest {
+    v1::LoginRequest {
+        email: email.to_owned(),
+        password: password.to_owned(),
+        totp_code: None,
+        company_id: None,
+    }
+}
+
+/// The message of an answer, or its failure as the gateway would read it.
+pub(crate) fn answer<T>(result: Result<tonic::Response<T>, Status>) -> Result<T, Error> {
+    result.map(tonic::Response::into_inner).map_err(Error::from)
+}
+
+/// Bad fields and their words, in their order.
+pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
+    error
+        .fields()
+        .iter()
+        .map(|field| (field.field.as_ref(), field.code.as_ref()))
+        .collect()
+}
+
+/// Waits until something holds, and fails after a generous while.
+pub(crate) async fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) {
+    let reached = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), reached)
+        .await
+        .expect("what is waited for does not come");
+}
