@@ -289,10 +289,7 @@ mod tests {
         let answer = LoginResponse::decode(answer).unwrap();
         assert_eq!(answer.role, "admin");
         let tokens = answer.tokens.unwrap();
-        assert_eq!(
-            (tokens.access_token.as_str(), tokens.refresh_token),
-            ("a", None)
-        );
+        assert_eq!((tokens.access_token.as_str(), tokens.refresh_token), ("a", None));
         let paths: Vec<_> = cookies.iter().map(|cookie| cookie.to_str().unwrap()).collect();
         assert_eq!(paths.len(), 2);
         for path in ["/api/v1/auth/refresh-token", "/api/v1/auth/logout"] {

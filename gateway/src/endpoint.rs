@@ -445,7 +445,7 @@ mod tests {
             ));
         });
         found(&Method::GET, "/api/v1/leads/export/", |endpoint, _| {
-            assert_eq!(endpoint.answer, Answer::Stream)
+            assert_eq!(endpoint.answer, Answer::Stream);
         });
     }
 }

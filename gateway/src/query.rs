@@ -39,7 +39,7 @@ pub fn pairs<'q>(query: &'q str, errors: &mut Vec<FieldError>) -> Vec<(Cow<'q, s
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match (decoded(name, true), decoded(value, true)) {
             (Ok(name), Ok(value)) if !name.contains('\0') && !value.contains('\0') => {
-                found.push((name, value))
+                found.push((name, value));
             }
             (Ok(name), Ok(_)) => {
                 errors.push(field_error(

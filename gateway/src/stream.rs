@@ -55,7 +55,7 @@ fn parts(message: &Bytes) -> Result<(Option<HeaderValue>, Bytes), Malformed> {
             (1, Value::Bytes(text)) => {
                 media = HeaderValue::from_bytes(text)
                     .ok()
-                    .filter(|value| !value.is_empty())
+                    .filter(|value| !value.is_empty());
             }
             (2, Value::Bytes(bytes)) => data = message.slice_ref(bytes),
             _ => {}
@@ -105,7 +105,7 @@ fn file_name(path: &str) -> String {
     };
     let mut words = path.split('/').filter(plain).filter(|word| *word != "api");
     let first = words.next().unwrap_or("download");
-    match words.last() {
+    match words.next_back() {
         Some(last) if last != "export" => format!("{first}-{last}.csv"),
         _ => format!("{first}.csv"),
     }
