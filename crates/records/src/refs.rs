@@ -321,3 +321,14 @@ pub fn there<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<Opt
         }
     }
 }
+
+/// The id of a field that an action needs.
+///
+/// # Errors
+/// Invalid when there is none, or it can't be read.
+pub fn required(field: &'static str, id: &str) -> Result<Uuid, Error> {
+    if id.is_empty() {
+        return Err(Error::invalid_field(field, "required", "This is required."));
+    }
+    crate::admit::id(id).map_err(|fault| Error::invalid_field(field, fault.code, fault.message))
+}

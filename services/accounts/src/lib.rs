@@ -1,3 +1,40 @@
-//! The service accounts.
+//! Accounts: the companies that one deals with, each perhaps part of another.
+//!
+//! Neighbours: leads asks for the account of a conversion ([`service::convert`]); identity tells of members, who own
+//! accounts; contacts and deals refer to accounts and learn of them by `AccountsChanged`.
+//!
+//! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`conversion`] (what a lead
+//! writes into one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
+pub mod conversion;
+pub mod error;
+pub mod events;
+pub mod grpc;
 pub mod matching;
+pub mod model;
+pub mod references;
+pub mod service;
+pub mod store;
+
+use kontor_chassis::{Error, Host};
+use kontor_events::{Bus, Relay};
+use kontor_proto::accounts::v1::account_service_server::AccountServiceServer;
+use tonic::service::Routes;
+
+/// The name of the service, its schema and its login role's ending.
+pub const NAME: &str = "accounts";
+
+/// The tables of the service.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Begins to hear and to tell, and answers the rpcs to serve.
+///
+/// # Errors
+/// None yet; the shape is that of every service.
+pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
+    events::listen(&host, &bus);
+    Relay::spawn(&host, &bus);
+    let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
+    let grpc = grpc::Grpc::new(accounts);
+    Ok(Routes::new(AccountServiceServer::new(grpc)))
+}

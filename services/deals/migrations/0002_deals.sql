@@ -1,18 +1,8 @@
 -- Deals: what may be sold.
 
 -- Places on the board. A new card goes last, and nobody waits for another's transaction to know which place that is:
--- the sequence only ever counts up, and leaves room between two cards for those that are moved there. The role of the
--- service may not use sequences; it gets its place through this function.
+-- the sequence only ever counts up, and leaves room between two cards for those that are moved there.
 create sequence deals.positions;
-
-create function deals.last_position() returns bigint
-language sql
-volatile
-security definer
-set search_path = ''
-as $$
-    select nextval('deals.positions') * 65536
-$$;
 
 create table deals.deals (
     company_id uuid not null,
@@ -27,12 +17,12 @@ create table deals.deals (
     probability integer not null,
     -- The probability was set by a person and stays when the stage changes.
     probability_by_hand boolean not null default false,
-    weighted_amount numeric(19, 4),
-    weighted_amount_currency text,
+    weighted_amount numeric(19, 4) generated always as (round(amount * probability / 100, 4)) stored,
+    weighted_amount_currency text generated always as (amount_currency) stored,
     pipeline_id uuid not null,
     stage_id uuid not null,
-    stage_entered_at timestamptz not null,
-    position bigint not null default deals.last_position(),
+    stage_entered_at timestamptz not null default now(),
+    position bigint not null default nextval('deals.positions') * 65536,
     status text not null default 'open',
     lost_reason text,
     expected_close_date date,

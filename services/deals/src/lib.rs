@@ -1,1 +1,43 @@
-//! The service deals
+//! Deals: what may be sold, on its way through the stages of a pipeline.
+//!
+//! A deal is open until it is won or lost, and may be reopened. Neighbours: leads asks for the deal of a conversion
+//! ([`service::convert`]); identity tells of companies, which begin with a pipeline, and of members, who own deals;
+//! accounts, contacts and leads tell of the records that a deal refers to.
+//!
+//! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`conversion`] (what a lead writes into
+//! one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+
+pub mod conversion;
+pub mod error;
+pub mod events;
+pub mod grpc;
+pub mod model;
+pub mod pipeline;
+pub mod references;
+pub mod service;
+pub mod store;
+
+use kontor_chassis::{Error, Host};
+use kontor_events::{Bus, Relay};
+use kontor_proto::deals::v1::{
+    deal_service_server::DealServiceServer, pipeline_service_server::PipelineServiceServer,
+};
+use tonic::service::Routes;
+
+/// The name of the service, its schema and its login role's ending.
+pub const NAME: &str = "deals";
+
+/// The tables of the service.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Begins to hear and to tell, and answers the rpcs to serve.
+///
+/// # Errors
+/// None yet; the shape is that of every service.
+pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
+    events::listen(&host, &bus);
+    Relay::spawn(&host, &bus);
+    let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
+    let grpc = grpc::Grpc::new(deals);
+    Ok(Routes::new(DealServiceServer::new(grpc.clone())).add_service(PipelineServiceServer::new(grpc)))
+}

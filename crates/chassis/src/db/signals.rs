@@ -1,6 +1,6 @@
 //! What the database tells by `notify`, heard on one connection for the whole service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,17 +113,20 @@ impl Ear {
             .connect_lazy_with(self.options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
-        let known: Vec<Box<str>> = self.lock().keys().cloned().collect();
-        for channel in known {
-            listener.listen(&channel).await?;
-            self.tell(&channel, Signal::Missed);
+        let mut heard_of: HashSet<Box<str>> = self.lock().keys().cloned().collect();
+        for channel in &heard_of {
+            listener.listen(channel).await?;
+            self.tell(channel, Signal::Missed);
         }
         loop {
             tokio::select! {
                 added = self.to_add.recv() => {
                     let Some(channel) = added else { return Ok(()) };
-                    listener.listen(&channel).await?;
-                    self.tell(&channel, Signal::Missed);
+                    if !heard_of.contains(&channel) {
+                        listener.listen(&channel).await?;
+                        self.tell(&channel, Signal::Missed);
+                        heard_of.insert(channel);
+                    }
                 }
                 heard = listener.try_recv() => match heard? {
                     Some(heard) => self.tell(heard.channel(), Signal::Payload(heard.payload().into())),

@@ -1,10 +1,36 @@
 //! Records from files and to files: import and export of every kind, driven by its description.
+//!
+//! An import has two halves. [`upload`]: bytes are read ([`encoding`], [`delimiter`], [`reader`]), columns find their
+//! fields ([`headers`], [`plan`]), rows become records or refusals ([`cells`], [`draft`]), the service completes them
+//! ([`Importer`]), and COPY puts them into a table where they wait ([`staging`]). [`apply`]: batch by batch they go into the
+//! record's own table ([`change`] where they change records). The job's row ([`job`]) says how far it has come, and a
+//! timer lets another process go on when one dies ([`work`]).
 
+mod apply;
+mod cells;
+mod change;
+mod countries;
+mod csv;
 mod delimiter;
 mod disarm;
+mod draft;
 mod encoding;
+mod headers;
+mod importer;
+mod imports;
+mod job;
+mod plan;
 mod reader;
+mod refusals;
+mod staging;
+mod synonyms;
+mod upload;
+mod work;
 
 pub use disarm::{is_armed, rearm};
+pub use draft::RowError;
 pub use encoding::{Decoder, Encoding, NotText};
+pub use importer::{Candidate, Importer};
+pub use imports::{Download, Imported, Imports, RUNNING_STATUS};
 pub use reader::{Fault, MAX_COLUMNS, MAX_RECORD_BYTES, Reader, Row};
+pub use upload::{Part, Parts};

@@ -1,0 +1,14 @@
+//! The chassis against a real database, real sockets and a small identity of the test's own.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod database;
+mod exported;
+mod guarded;
+mod identity;
+mod postgres;
+mod round_trips;
+mod served;
+mod sessions;
+mod signals;
+mod within;

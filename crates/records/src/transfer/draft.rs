@@ -1,0 +1,323 @@
+//! A row of a file becomes a record, or everything that is wrong with it.
+
+use kontor_chassis::caller::Caller;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::cells;
+use super::headers::WHOLE_NAME;
+use super::plan::{Mode, Plan};
+use super::reader::{Fault, Row};
+use crate::leaf::{Form, Kind, Leaf};
+use crate::record::Record;
+use crate::value::Value;
+
+/// How much of a cell an error repeats.
+const VALUE_CHARS: usize = 200;
+
+/// Why a row was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowError {
+    /// The file's own header; none when the whole row is meant.
+    pub column: Option<String>,
+    /// The cell as it came, at most 200 characters.
+    pub value: Option<String>,
+    /// A stable snake_case word.
+    pub code: String,
+    /// A sentence for a person.
+    pub message: String,
+}
+
+impl RowError {
+    /// About the whole row.
+    #[must_use]
+    pub fn whole(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            column: None,
+            value: None,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Where a column goes.
+struct Column {
+    leaf: usize,
+    /// It isn't called by our own name.
+    foreign: bool,
+}
+
+/// Makes records out of rows.
+pub(super) struct Drafter {
+    header: Vec<String>,
+    mode: Mode,
+    columns: Vec<Option<Column>>,
+    whole_name: Option<(usize, usize, usize)>,
+    defaults: Vec<(usize, Value)>,
+    /// The leaves of an amount and of its currency.
+    amounts: Vec<(usize, usize)>,
+    currency: String,
+    leaves: &'static [Leaf],
+    caller: Caller,
+}
+
+/// The values that a row gives, by leaf; [`Value::Null`] where it gives none.
+pub(super) type Given = Vec<(usize, Value)>;
+
+impl Drafter {
+    /// For this plan. A default that the field refuses is an error of the options.
+    ///
+    /// # Errors
+    /// Bad defaults, all at once.
+    pub(super) fn of<R: Record>(
+        plan: &Plan,
+        header: &[String],
+        caller: &Caller,
+    ) -> Result<Self, kontor_chassis::error::Error> {
+        let kind = R::description();
+        let mut errors = kontor_chassis::error::FieldErrors::new();
+        let mut defaults = Vec::new();
+        for (name, text) in &plan.defaults {
+            let Some(at) = kind.position(name) else { continue };
+            match kind.leaves[at].admit(cells::raw(&kind.leaves[at], text, false)) {
+                Ok(value) => defaults.push((at, value)),
+                Err(fault) => errors.push(format!("defaults.{name}"), fault.code, fault.message),
+            }
+        }
+        errors.into_result()?;
+        let column = |(path, header): (&Option<String>, &String)| {
+            let leaf = kind.position(path.as_deref()?)?;
+            Some(Column {
+                leaf,
+                foreign: header.trim() != kind.leaves[leaf].name,
+            })
+        };
+        let names = (kind.position("first_name"), kind.position("last_name"));
+        let whole = plan
+            .columns
+            .iter()
+            .position(|path| path.as_deref() == Some(WHOLE_NAME));
+        let whole_name = match (whole, names) {
+            (Some(column), (Some(first), Some(last))) => Some((column, first, last)),
+            _ => None,
+        };
+        let is_pair = |at: usize| {
+            kind.leaves[at].kind == Kind::Amount
+                && kind
+                    .leaves
+                    .get(at + 1)
+                    .is_some_and(|next| next.kind == Kind::Text(Form::Currency))
+        };
+        let mut columns: Vec<Option<Column>> = plan.columns.iter().zip(header).map(column).collect();
+        if let Some((column, ..)) = whole_name {
+            columns[column] = None;
+        }
+        Ok(Self {
+            header: header.to_vec(),
+            mode: plan.mode,
+            columns,
+            whole_name,
+            defaults,
+            amounts: (0..kind.leaves.len())
+                .filter(|at| is_pair(*at))
+                .map(|at| (at, at + 1))
+                .collect(),
+            currency: plan.currency.clone(),
+            leaves: &kind.leaves,
+            caller: caller.clone(),
+        })
+    }
+
+    /// What the row gives, judged field by field.
+    ///
+    /// # Errors
+    /// All that is wrong with its cells.
+    pub(super) fn read(&self, row: &Row<'_>) -> Result<Given, Vec<RowError>> {
+        if let Some(error) = self.fault(row) {
+            return Err(vec![error]);
+        }
+        let mut given = Given::with_capacity(self.columns.len() + 2);
+        let mut errors = Vec::new();
+        for (index, column) in self.columns.iter().enumerate() {
+            let Some(column) = column else { continue };
+            let cell = row.cell(index);
+            let leaf = &self.leaves[column.leaf];
+            match leaf.admit(cells::raw(leaf, cell, column.foreign)) {
+                Ok(Value::Null) => {}
+                // None can be defined yet.
+                Ok(Value::Json(fields)) => errors.extend(fields.keys().map(|key| {
+                    let message = format!("The company has no field {key}.");
+                    self.error(Some(index), cell, "unknown_field", message)
+                })),
+                Ok(value) => given.push((column.leaf, value)),
+                Err(fault) => errors.push(self.error(Some(index), cell, fault.code, fault.message)),
+            }
+        }
+        self.split_name(row, &mut given, &mut errors);
+        self.complete_amounts(&mut given);
+        if errors.is_empty() { Ok(given) } else { Err(errors) }
+    }
+
+    /// A new record of what a row gives, with the defaults where it gives nothing.
+    ///
+    /// # Errors
+    /// What a record must have and the row lacks.
+    pub(super) fn create<R: Record>(
+        &self,
+        mut given: Given,
+        now: OffsetDateTime,
+    ) -> Result<R, Vec<RowError>> {
+        for (leaf, value) in &self.defaults {
+            if given.iter().all(|(at, _)| at != leaf) {
+                given.push((*leaf, value.clone()));
+            }
+        }
+        self.complete_amounts(&mut given);
+        let draft = R::draft(Uuid::now_v7(), &self.caller, now);
+        let mut values = draft.values();
+        for (leaf, value) in given {
+            values[leaf] = value;
+        }
+        let missing: Vec<RowError> = self
+            .leaves
+            .iter()
+            .zip(&values)
+            .enumerate()
+            .filter(|(_, (leaf, value))| leaf.required && is_missing(value))
+            .map(|(at, (leaf, _))| self.missing(at, leaf))
+            .collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        R::from_values(values)
+            .ok_or_else(|| vec![RowError::whole("invalid_value", "A value has the wrong type.")])
+    }
+
+    /// A record that is there, with what a row gives; blank cells change nothing.
+    pub(super) fn change<R: Record>(record: &R, given: Given) -> Option<R> {
+        let mut values = record.values();
+        let id = R::description().position("id");
+        for (leaf, value) in given {
+            if Some(leaf) != id {
+                values[leaf] = value;
+            }
+        }
+        R::from_values(values)
+    }
+
+    /// The file's own header for a field, and the cell, where an error of the service names the field.
+    pub(super) fn error_at(&self, field: &str, row: &[String], code: &str, message: &str) -> RowError {
+        let leaf = self
+            .leaves
+            .iter()
+            .position(|leaf| leaf.path == field || leaf.name == field);
+        let index = leaf.and_then(|leaf| self.column_of(leaf));
+        let cell = index.and_then(|index| row.get(index)).map_or("", String::as_str);
+        self.error(index, cell, code, message.to_owned())
+    }
+
+    fn fault(&self, row: &Row<'_>) -> Option<RowError> {
+        let at = |column: usize, code: &str, message: &str| {
+            let cell = row.readable().get(column).cloned().unwrap_or_default();
+            Some(self.error(Some(column), &cell, code, message.to_owned()))
+        };
+        match row.fault {
+            Some(Fault::UnclosedQuote) => Some(RowError::whole(
+                "unclosed_quote",
+                "A quote is opened here and never closed.",
+            )),
+            Some(Fault::TooLong) => Some(RowError::whole(
+                "too_long",
+                "The row is longer than 1 MiB or has too many cells.",
+            )),
+            Some(Fault::NotUtf8(column)) => at(
+                column,
+                "invalid_encoding",
+                "The cell holds bytes that aren't text.",
+            ),
+            Some(Fault::Nul(column)) => at(column, "invalid_characters", "The cell holds a NUL character."),
+            None if row.width() != self.header.len() => Some(RowError::whole(
+                "ragged_row",
+                format!(
+                    "The row has {} cells and the header {}.",
+                    row.width(),
+                    self.header.len()
+                ),
+            )),
+            None => None,
+        }
+    }
+
+    fn split_name(&self, row: &Row<'_>, given: &mut Given, errors: &mut Vec<RowError>) {
+        let Some((column, first, last)) = self.whole_name else {
+            return;
+        };
+        let cell = row.cell(column);
+        let name = super::rearm(cell.trim());
+        let (first_name, last_name) = name.rsplit_once(char::is_whitespace).unwrap_or(("", name));
+        for (leaf, text) in [(first, first_name), (last, last_name)] {
+            if given.iter().any(|(at, _)| *at == leaf) {
+                continue;
+            }
+            match self.leaves[leaf].admit(Value::Text(text.to_owned())) {
+                Ok(Value::Null) => {}
+                Ok(value) => given.push((leaf, value)),
+                Err(fault) => errors.push(self.error(Some(column), cell, fault.code, fault.message)),
+            }
+        }
+    }
+
+    /// An amount without a currency is in the company's; a currency without an amount says nothing.
+    fn complete_amounts(&self, given: &mut Given) {
+        for (amount, currency) in &self.amounts {
+            let has = |leaf: &usize| given.iter().any(|(at, _)| at == leaf);
+            match (has(amount), has(currency)) {
+                (true, false) => given.push((*currency, Value::Text(self.currency.clone()))),
+                (false, true) => given.retain(|(at, _)| at != currency),
+                _ => {}
+            }
+        }
+    }
+
+    fn missing(&self, at: usize, leaf: &Leaf) -> RowError {
+        let by_name = self
+            .whole_name
+            .filter(|(_, _, last)| *last == at)
+            .map(|(column, ..)| column);
+        let index = self.column_of(at).or(by_name);
+        let mut error = self.error(index, "", "required", format!("{} is required.", leaf.label));
+        error.column = error.column.or_else(|| Some(leaf.name.to_owned()));
+        error
+    }
+
+    fn column_of(&self, leaf: usize) -> Option<usize> {
+        self.columns
+            .iter()
+            .position(|column| column.as_ref().is_some_and(|column| column.leaf == leaf))
+    }
+
+    fn error(&self, column: Option<usize>, cell: &str, code: &str, message: String) -> RowError {
+        RowError {
+            column: column
+                .and_then(|column| self.header.get(column))
+                .map(|header| header.trim().to_owned()),
+            value: column.map(|_| cell.chars().take(VALUE_CHARS).collect()),
+            code: code.to_owned(),
+            message,
+        }
+    }
+
+    /// Whether rows are matched with records rather than made into new ones.
+    pub(super) fn matches(&self) -> bool {
+        self.mode != Mode::Create
+    }
+}
+
+fn is_missing(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.is_empty(),
+        other => other.is_blank(),
+    }
+}

@@ -1,0 +1,45 @@
+//! What a service says of the import of its records.
+
+use std::future::Future;
+
+use kontor_chassis::error::{Error, FieldErrors};
+use kontor_chassis::{Caller, TenantTx};
+use time::OffsetDateTime;
+
+use crate::record::Record;
+
+/// A record of a row, on its way into the table.
+#[derive(Debug)]
+pub struct Candidate<R> {
+    /// The record; valid by itself.
+    pub record: R,
+    /// The record as it is, when the row changes one that is there.
+    pub before: Option<R>,
+    /// What the service finds wrong with it, at the path of the field. With an error it is refused.
+    pub errors: FieldErrors,
+}
+
+/// A service's part of an import.
+pub trait Importer: Clone + Send + Sync + 'static {
+    /// What rows become.
+    type Record: Record;
+
+    /// The currency of amounts that come without one: the company's.
+    ///
+    /// # Errors
+    /// When it can't be found out.
+    fn currency(&self, caller: &Caller) -> impl Future<Output = Result<String, Error>> + Send;
+
+    /// Completes a batch of valid records before they are kept: looks references up, derives fields, scores. Called with at
+    /// most 1,000 at a time.
+    ///
+    /// # Errors
+    /// When nothing can be said of the batch, for example because the database is down; the import then fails.
+    fn complete(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        now: OffsetDateTime,
+        batch: &mut [Candidate<Self::Record>],
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}

@@ -1,0 +1,263 @@
+//! What other systems call the fields that many kinds of record share.
+
+/// Field (its path, or the part behind the last dot) and what other systems' exports call it, most telling first. All
+/// in lower case without blanks and punctuation, as [`super::headers::plain`] gives them.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    (
+        "first_name",
+        &["givenname", "forename", "first", "fname", "vorname", "prenom"],
+    ),
+    (
+        "last_name",
+        &[
+            "surname",
+            "familyname",
+            "last",
+            "lname",
+            "nachname",
+            "nomdefamille",
+        ],
+    ),
+    (
+        "email",
+        &[
+            "emailaddress",
+            "mail",
+            "email1",
+            "email1value",
+            "email1address",
+            "primaryemail",
+            "workemail",
+            "emailwork",
+            "businessemail",
+            "emailadresse",
+            "emailid",
+            "courriel",
+            "correo",
+        ],
+    ),
+    (
+        "secondary_email",
+        &[
+            "email2",
+            "email2value",
+            "email2address",
+            "otheremail",
+            "emailother",
+            "alternateemail",
+            "emailhome",
+        ],
+    ),
+    (
+        "phone",
+        &[
+            "phonenumber",
+            "telephone",
+            "telephonenumber",
+            "tel",
+            "phone1",
+            "phone1value",
+            "workphone",
+            "phonework",
+            "businessphone",
+            "officephone",
+            "mainphone",
+            "primaryphone",
+            "phoneno",
+            "telefon",
+            "telefono",
+        ],
+    ),
+    (
+        "mobile",
+        &[
+            "mobilephone",
+            "mobilenumber",
+            "mobilephonenumber",
+            "mobileno",
+            "cellphone",
+            "cell",
+            "phonemobile",
+            "handy",
+        ],
+    ),
+    (
+        "title",
+        &[
+            "jobtitle",
+            "position",
+            "jobposition",
+            "role",
+            "organizationtitle",
+            "organization1title",
+        ],
+    ),
+    (
+        "department",
+        &["dept", "organizationdepartment", "organization1department"],
+    ),
+    (
+        "company_name",
+        &[
+            "company",
+            "organization",
+            "organisation",
+            "organizationname",
+            "organization1name",
+            "organisationname",
+            "accountname",
+            "employer",
+            "associatedcompany",
+            "firma",
+            "entreprise",
+        ],
+    ),
+    (
+        "website",
+        &[
+            "url",
+            "web",
+            "homepage",
+            "webpage",
+            "websiteurl",
+            "companywebsite",
+            "website1value",
+            "companydomainname",
+        ],
+    ),
+    (
+        "linkedin_url",
+        &["linkedin", "linkedinprofile", "linkedinprofileurl"],
+    ),
+    ("industry", &["sector", "branch", "industrysector"]),
+    (
+        "employee_count",
+        &[
+            "employees",
+            "numberofemployees",
+            "noofemployees",
+            "employeecount",
+            "headcount",
+            "companysize",
+        ],
+    ),
+    (
+        "annual_revenue",
+        &["revenue", "yearlyrevenue", "annualsales", "turnover"],
+    ),
+    (
+        "description",
+        &[
+            "notes", "note", "comments", "comment", "remarks", "details", "about",
+        ],
+    ),
+    (
+        "source",
+        &[
+            "leadsource",
+            "originalsource",
+            "datasource",
+            "originalsourcetype",
+            "utmsource",
+        ],
+    ),
+    ("birthday", &["birthdate", "dateofbirth", "dob"]),
+    ("tags", &["tag", "labels", "label", "categories", "keywords"]),
+    (
+        "account_number",
+        &["accountno", "customernumber", "customerno", "accountid"],
+    ),
+    (
+        "amount",
+        &[
+            "value",
+            "dealvalue",
+            "dealamount",
+            "closevalue",
+            "expectedrevenue",
+        ],
+    ),
+    (
+        "expected_close_date",
+        &["closedate", "expectedclose", "closingdate"],
+    ),
+    (
+        "created_at",
+        &[
+            "createddate",
+            "createdate",
+            "createdon",
+            "datecreated",
+            "creationdate",
+            "createdtime",
+            "createdat",
+        ],
+    ),
+    (
+        "street",
+        &[
+            "streetaddress",
+            "address1",
+            "addressline1",
+            "addressstreet",
+            "address",
+            "address1street",
+        ],
+    ),
+    ("city", &["town", "locality", "addresscity", "address1city"]),
+    (
+        "state",
+        &[
+            "province",
+            "region",
+            "stateprovince",
+            "stateregion",
+            "addressstate",
+            "address1region",
+        ],
+    ),
+    (
+        "postal_code",
+        &[
+            "zip",
+            "zipcode",
+            "postcode",
+            "postal",
+            "zippostalcode",
+            "plz",
+            "addresspostalcode",
+            "address1postalcode",
+        ],
+    ),
+    (
+        "country",
+        &[
+            "countryname",
+            "countryregion",
+            "addresscountry",
+            "address1country",
+        ],
+    ),
+];
+
+/// What a whole name is called where first and last name are fields of their own.
+pub(super) const WHOLE_NAME: &[&str] = &[
+    "fullname",
+    "name",
+    "contactname",
+    "leadname",
+    "clientname",
+    "customername",
+    "displayname",
+    "contact",
+    "client",
+];
+
+/// The synonyms of a field by its path.
+pub(super) fn of(path: &str) -> &'static [&'static str] {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    SYNONYMS
+        .iter()
+        .find(|(field, _)| *field == last)
+        .map_or(&[], |(_, words)| *words)
+}

@@ -1,0 +1,47 @@
+//! What accounts reacts to. What it tells stands in `account_events.proto` and is written with the change itself.
+
+use kontor_chassis::{Error, Host, TenantTx};
+use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_proto::{
+    identity::v1::MembersChanged,
+    leads::v1::{AccountStepRequested, ConversionUndoRequested},
+};
+use kontor_records::{common::MEMBER, refs};
+use time::OffsetDateTime;
+
+use crate::service::convert;
+
+/// Begins to hear, until the service shuts down.
+pub fn listen(host: &Host, bus: &Bus) {
+    Consumer::new(host, bus)
+        .on::<AccountStepRequested>(Reactions)
+        .on::<ConversionUndoRequested>(Reactions)
+        .on::<MembersChanged>(Reactions)
+        .spawn();
+}
+
+/// What is done when something is heard.
+struct Reactions;
+
+impl Handle<AccountStepRequested> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountStepRequested) -> Result<(), Error> {
+        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<ConversionUndoRequested> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ConversionUndoRequested,
+    ) -> Result<(), Error> {
+        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<MembersChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
+    }
+}

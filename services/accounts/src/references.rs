@@ -1,0 +1,42 @@
+//! Who knows the records that accounts refer to.
+
+use kontor_chassis::{Caller, Error, peers::Peers};
+use kontor_records::{
+    common::MEMBER,
+    refs::{self, Found, Lookup},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::store;
+
+/// Looks references up where they are at home: accounts here, members at identity.
+#[derive(Clone)]
+pub struct Homes {
+    peers: Peers,
+}
+
+impl Homes {
+    /// Beside these services.
+    #[must_use]
+    pub fn new(peers: Peers) -> Self {
+        Self { peers }
+    }
+}
+
+impl Lookup for Homes {
+    async fn find(
+        &self,
+        conn: &mut PgConnection,
+        caller: &Caller,
+        kind: &'static str,
+        id: Uuid,
+    ) -> Result<Option<Found>, Error> {
+        match kind {
+            "account" => Ok(store::holds(conn, caller.company_id(), id).await?.then_some(Found::Here)),
+            MEMBER => refs::member(&self.peers, caller, id).await,
+            // Nobody keeps territories yet.
+            _ => Ok(None),
+        }
+    }
+}

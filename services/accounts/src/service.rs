@@ -1,0 +1,160 @@
+//! The use-cases of accounts: may they, begin, load, rule, save, tell, commit.
+
+pub mod convert;
+
+use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
+use kontor_proto::accounts::v1;
+use kontor_records::{
+    Record,
+    refs,
+    write::{self, Change, Which},
+};
+use time::OffsetDateTime;
+
+use crate::{error, model::Account, references::Homes, store};
+
+/// The use-cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    db: Db,
+    homes: Homes,
+}
+
+impl Accounts {
+    /// On this database; references are looked up at their homes.
+    #[must_use]
+    pub fn new(db: Db, homes: Homes) -> Self {
+        Self { db, homes }
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// NotFound.
+    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Account, Error> {
+        let id = write::parse_id(id)?;
+        let mut tx = self.db.read(caller).await?;
+        write::get(&mut tx, caller, id).await
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// Invalid names every bad field; Refused a reference to what isn't there.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        message: v1::Account,
+        now: OffsetDateTime,
+    ) -> Result<Account, Error> {
+        let mut errors = FieldErrors::new();
+        let mut account = Account::create(message, caller, now, &mut errors);
+        errors.into_result()?;
+        account.settle();
+        let mut tx = self.db.begin(caller).await?;
+        self.check(&mut tx, caller, None, &account).await?;
+        let account = write::insert(&mut tx, &account, Change::new(caller, now, "created")).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    /// Changes the fields of an account that the mask names.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; NotFound, Forbidden; Stale when the etag isn't the account's.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        request: v1::UpdateAccountRequest,
+        now: OffsetDateTime,
+    ) -> Result<Account, Error> {
+        let v1::UpdateAccountRequest { id, account, update_mask, etag } = request;
+        let id = write::parse_id(&id)?;
+        let mut tx = self.db.begin(caller).await?;
+        let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
+        before.match_etag(&etag)?;
+        let mut errors = FieldErrors::new();
+        let mut after = before.patch(account.unwrap_or_default(), update_mask.as_ref(), &mut errors);
+        errors.into_result()?;
+        after.settle();
+        self.check(&mut tx, caller, Some(&before), &after).await?;
+        let account = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    /// Deletes an account softly.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale.
+    pub async fn delete(&self, caller: &Caller, id: &str, etag: &str, now: OffsetDateTime) -> Result<(), Error> {
+        let id = write::parse_id(id)?;
+        let mut tx = self.db.begin(caller).await?;
+        let account: Account = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
+        account.match_etag(etag)?;
+        write::delete(&mut tx, &account, Change::new(caller, now, "deleted")).await?;
+        tx.commit().await
+    }
+
+    /// Brings a deleted account back; one that isn't deleted stays as it is.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale.
+    pub async fn restore(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<Account, Error> {
+        let id = write::parse_id(id)?;
+        let mut tx = self.db.begin(caller).await?;
+        let account: Account = write::get_for_update(&mut tx, caller, id, "delete", Which::Any).await?;
+        account.match_etag(etag)?;
+        let account = write::restore(&mut tx, &account, Change::new(caller, now, "restored")).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    /// Gives an account to a member.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale; Refused when the owner is no active member.
+    pub async fn assign_owner(
+        &self,
+        caller: &Caller,
+        request: v1::AssignAccountOwnerRequest,
+        now: OffsetDateTime,
+    ) -> Result<Account, Error> {
+        let v1::AssignAccountOwnerRequest { id, owner_id, etag } = request;
+        let id = write::parse_id(&id)?;
+        let owner = refs::required("owner_id", &owner_id)?;
+        let mut tx = self.db.begin(caller).await?;
+        let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
+        before.match_etag(&etag)?;
+        let after = Account { owner_id: Some(owner), ..before.clone() };
+        self.check(&mut tx, caller, Some(&before), &after).await?;
+        let account = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    /// Checks what an account refers to, and that it isn't above itself.
+    async fn check(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        before: Option<&Account>,
+        after: &Account,
+    ) -> Result<(), Error> {
+        refs::check(tx, caller, before, after, &self.homes).await?;
+        let Some(parent) = after.parent_id.filter(|parent| before.and_then(|b| b.parent_id) != Some(*parent)) else {
+            return Ok(());
+        };
+        store::lock_hierarchy(tx, caller.company_id()).await?;
+        if parent == after.id || store::belongs_to(tx, caller.company_id(), parent, after.id).await? {
+            return Err(error::Error::ParentLoop.into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Every line of SQL of accounts that the machinery of records doesn't write, on a borrowed connection.
+
+pub mod steps;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Two accounts at most that have this normalised name or this domain.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn matching(
+    conn: &mut PgConnection,
+    company: Uuid,
+    name_key: &str,
+    domain: Option<&str>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id
+         from accounts.accounts
+         where company_id = $1
+           and deleted_at is null
+           and (name_key = $2 or domain = $3)
+         limit 2",
+    )
+    .bind(company)
+    .bind(name_key)
+    .bind(domain)
+    .fetch_all(conn)
+    .await
+}
+
+/// Whether there is an account of this id that is not deleted; it then stays so until the transaction ends.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
+    let found: Option<Uuid> = sqlx::query_scalar(
+        "select id
+         from accounts.accounts
+         where company_id = $1
+           and id = $2
+           and deleted_at is null
+         for key share",
+    )
+    .bind(company)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// Lets one transaction at a time change who belongs to whom in a company, so that two can't close a loop together.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_hierarchy(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('accounts.hierarchy' || $1::text, 0))")
+        .bind(company)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether `above` is `id` itself or an account that `id` belongs to, at any distance.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn belongs_to(
+    conn: &mut PgConnection,
+    company: Uuid,
+    id: Uuid,
+    above: Uuid,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "with recursive line as (
+            select id, parent_id
+            from accounts.accounts
+            where company_id = $1
+              and id = $2
+            union
+            select a.id, a.parent_id
+            from accounts.accounts a
+            join line on a.id = line.parent_id
+            where a.company_id = $1
+         )
+         select exists (select from line where id = $3)",
+    )
+    .bind(company)
+    .bind(id)
+    .bind(above)
+    .fetch_one(conn)
+    .await
+}

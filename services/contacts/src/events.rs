@@ -1,0 +1,55 @@
+//! What contacts reacts to. What it tells stands in `contact_events.proto` and is written with the change itself.
+
+use kontor_chassis::{Error, Host, TenantTx};
+use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_proto::{
+    accounts::v1::AccountsChanged,
+    identity::v1::MembersChanged,
+    leads::v1::{ContactStepRequested, ConversionUndoRequested},
+};
+use kontor_records::{common::MEMBER, refs};
+use time::OffsetDateTime;
+
+use crate::service::convert;
+
+/// Begins to hear, until the service shuts down.
+pub fn listen(host: &Host, bus: &Bus) {
+    Consumer::new(host, bus)
+        .on::<ContactStepRequested>(Reactions)
+        .on::<ConversionUndoRequested>(Reactions)
+        .on::<MembersChanged>(Reactions)
+        .on::<AccountsChanged>(Reactions)
+        .spawn();
+}
+
+/// What is done when something is heard.
+struct Reactions;
+
+impl Handle<ContactStepRequested> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: ContactStepRequested) -> Result<(), Error> {
+        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<ConversionUndoRequested> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ConversionUndoRequested,
+    ) -> Result<(), Error> {
+        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<MembersChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
+    }
+}
+
+impl Handle<AccountsChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountsChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, "account", &event.changes).await
+    }
+}

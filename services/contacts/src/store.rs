@@ -1,0 +1,74 @@
+//! Every line of SQL of contacts that the machinery of records doesn't write, on a borrowed connection.
+
+pub mod steps;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Two contacts at most that have this e-mail address, without case.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn matching(conn: &mut PgConnection, company: Uuid, email: &str) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id
+         from contacts.contacts
+         where company_id = $1
+           and lower(email) = lower($2)
+           and deleted_at is null
+         limit 2",
+    )
+    .bind(company)
+    .bind(email)
+    .fetch_all(conn)
+    .await
+}
+
+/// Whether there is a contact of this id that is not deleted.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (
+            select
+            from contacts.contacts
+            where company_id = $1
+              and id = $2
+              and deleted_at is null
+         )",
+    )
+    .bind(company)
+    .bind(id)
+    .fetch_one(conn)
+    .await
+}
+
+/// The primary contact of an account. Until the transaction ends nobody else asks, and so changes it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_primary(
+    conn: &mut PgConnection,
+    company: Uuid,
+    account: Uuid,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    // Two statements: the second sees what those who held the lock before have written.
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('contacts.primary' || $1::text || $2::text, 0))")
+        .bind(company)
+        .bind(account)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query_scalar(
+        "select id
+         from contacts.contacts
+         where company_id = $1
+           and account_id = $2
+           and is_primary
+           and deleted_at is null",
+    )
+    .bind(company)
+    .bind(account)
+    .fetch_optional(conn)
+    .await
+}

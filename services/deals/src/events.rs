@@ -1,0 +1,78 @@
+//! What deals reacts to. What it tells stands in `deal_events.proto` and is written with the change itself.
+
+use kontor_chassis::{Error, Host, TenantTx};
+use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_proto::{
+    accounts::v1::AccountsChanged,
+    contacts::v1::ContactsChanged,
+    identity::v1::{CompanyCreated, MembersChanged},
+    leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged},
+};
+use kontor_records::{common::MEMBER, refs};
+use time::OffsetDateTime;
+
+use crate::service::{convert, pipelines};
+
+/// Begins to hear, until the service shuts down.
+pub fn listen(host: &Host, bus: &Bus) {
+    Consumer::new(host, bus)
+        .on::<DealStepRequested>(Reactions)
+        .on::<ConversionUndoRequested>(Reactions)
+        .on::<CompanyCreated>(Reactions)
+        .on::<MembersChanged>(Reactions)
+        .on::<AccountsChanged>(Reactions)
+        .on::<ContactsChanged>(Reactions)
+        .on::<LeadsChanged>(Reactions)
+        .spawn();
+}
+
+/// What is done when something is heard.
+struct Reactions;
+
+impl Handle<DealStepRequested> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: DealStepRequested) -> Result<(), Error> {
+        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<ConversionUndoRequested> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ConversionUndoRequested,
+    ) -> Result<(), Error> {
+        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+    }
+}
+
+impl Handle<MembersChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
+    }
+}
+
+impl Handle<CompanyCreated> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, _: CompanyCreated) -> Result<(), Error> {
+        pipelines::default_pipeline(tx, delivery.company()?, OffsetDateTime::now_utc()).await?;
+        Ok(())
+    }
+}
+
+impl Handle<AccountsChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountsChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, "account", &event.changes).await
+    }
+}
+
+impl Handle<ContactsChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: ContactsChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, "contact", &event.changes).await
+    }
+}
+
+impl Handle<LeadsChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: LeadsChanged) -> Result<(), Error> {
+        refs::apply(tx, delivery.company()?, "lead", &event.changes).await
+    }
+}

@@ -1,0 +1,75 @@
+//! Who knows the records that deals refer to.
+
+use kontor_chassis::{Caller, Error, peers::Peers};
+use kontor_proto::{
+    accounts::v1::{GetAccountRequest, account_service_client::AccountServiceClient},
+    contacts::v1::{GetContactRequest, contact_service_client::ContactServiceClient},
+    leads::v1::{GetLeadRequest, lead_service_client::LeadServiceClient},
+};
+use kontor_records::{
+    common::MEMBER,
+    refs::{self, Found, Lookup},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Looks references up where they are at home: members at identity, the others at the services
+/// of their name.
+#[derive(Clone)]
+pub struct Homes {
+    peers: Peers,
+}
+
+impl Homes {
+    /// Beside these services.
+    #[must_use]
+    pub fn new(peers: Peers) -> Self {
+        Self { peers }
+    }
+}
+
+impl Homes {
+    async fn account(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
+        let mut client = AccountServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
+        let request = GetAccountRequest { id: id.to_string(), expand: String::new() };
+        let answer = refs::there(client.get_account(request).await)?;
+        let account = answer.and_then(|answer| answer.account);
+        Ok(account.map(|account| Found::Elsewhere { name: account.name }))
+    }
+
+    async fn contact(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
+        let mut client = ContactServiceClient::new(self.peers.on_behalf_of("contacts", caller)?);
+        let request = GetContactRequest { id: id.to_string(), expand: String::new() };
+        let answer = refs::there(client.get_contact(request).await)?;
+        let contact = answer.and_then(|answer| answer.contact);
+        Ok(contact.map(|contact| Found::Elsewhere { name: contact.full_name }))
+    }
+
+    async fn lead(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
+        let mut client = LeadServiceClient::new(self.peers.on_behalf_of("leads", caller)?);
+        let request = GetLeadRequest { id: id.to_string(), expand: String::new() };
+        let answer = refs::there(client.get_lead(request).await)?;
+        let lead = answer.and_then(|answer| answer.lead);
+        Ok(lead.map(|lead| Found::Elsewhere { name: lead.full_name }))
+    }
+}
+
+impl Lookup for Homes {
+    async fn find(
+        &self,
+        _: &mut PgConnection,
+        caller: &Caller,
+        kind: &'static str,
+        id: Uuid,
+    ) -> Result<Option<Found>, Error> {
+        match kind {
+            // The use-case has looked at them before.
+            "pipeline" | "stage" => Ok(Some(Found::Here)),
+            "account" => self.account(caller, id).await,
+            "contact" => self.contact(caller, id).await,
+            "lead" => self.lead(caller, id).await,
+            MEMBER => refs::member(&self.peers, caller, id).await,
+            _ => Ok(None),
+        }
+    }
+}

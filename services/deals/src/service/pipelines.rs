@@ -1,0 +1,89 @@
+//! The use-cases of pipelines.
+
+use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_records::write;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Deals;
+use crate::{
+    error,
+    pipeline::{Pipeline, Stage},
+    store,
+};
+
+impl Deals {
+    /// The company's pipelines, the default one first.
+    ///
+    /// # Errors
+    /// As the database fails.
+    pub async fn pipelines(&self, caller: &Caller, now: OffsetDateTime) -> Result<Vec<Pipeline>, Error> {
+        let mut tx = self.db.read(caller).await?;
+        let pipelines = store::pipelines::list(&mut tx, caller.company_id()).await?;
+        if pipelines.iter().any(|pipeline| pipeline.is_default) {
+            return Ok(pipelines);
+        }
+        drop(tx);
+        let mut tx = self.db.begin(caller).await?;
+        default_pipeline(&mut tx, caller.company_id(), now).await?;
+        let pipelines = store::pipelines::list(&mut tx, caller.company_id()).await?;
+        tx.commit().await?;
+        Ok(pipelines)
+    }
+
+    /// A pipeline.
+    ///
+    /// # Errors
+    /// NotFound.
+    pub async fn pipeline(&self, caller: &Caller, id: &str) -> Result<Pipeline, Error> {
+        let id = write::parse_id(id)?;
+        let mut tx = self.db.read(caller).await?;
+        let pipeline = store::pipelines::get(&mut tx, caller.company_id(), id).await?;
+        pipeline.ok_or_else(|| Error::not_found("pipeline"))
+    }
+}
+
+/// The company's default pipeline, which is made when it has none yet.
+///
+/// # Errors
+/// As the database fails.
+pub async fn default_pipeline(tx: &mut TenantTx, company: Uuid, now: OffsetDateTime) -> Result<Pipeline, Error> {
+    if let Some(pipeline) = store::pipelines::default(tx, company).await? {
+        return Ok(pipeline);
+    }
+    store::pipelines::insert_default(tx, company, &Pipeline::first(now)).await?;
+    // Perhaps another's, made at the same moment.
+    let made = store::pipelines::default(tx, company).await?;
+    made.ok_or_else(|| Error::internal("a company has no default pipeline after one was made"))
+}
+
+/// The pipeline and the stage that a deal comes into: those given, else the stage's own pipeline, else the pipeline's
+/// first stage, else the company's default.
+///
+/// # Errors
+/// As the database fails; within, that a given one is not there.
+pub async fn stage_for(
+    tx: &mut TenantTx,
+    company: Uuid,
+    pipeline: Option<Uuid>,
+    stage: Option<Uuid>,
+    now: OffsetDateTime,
+) -> Result<Result<(Uuid, Stage), error::Error>, Error> {
+    let pipeline = match (pipeline, stage) {
+        (Some(pipeline), _) => match store::pipelines::get(tx, company, pipeline).await? {
+            Some(pipeline) => pipeline,
+            None => return Ok(Err(error::Error::UnknownPipeline)),
+        },
+        (None, Some(stage)) => {
+            let Some(pipeline) = store::pipelines::of_stage(tx, company, stage).await? else {
+                return Ok(Err(error::Error::UnknownStage));
+            };
+            match store::pipelines::get(tx, company, pipeline).await? {
+                Some(pipeline) => pipeline,
+                None => return Ok(Err(error::Error::UnknownPipeline)),
+            }
+        }
+        (None, None) => default_pipeline(tx, company, now).await?,
+    };
+    Ok(pipeline.stage(stage).cloned().map(|stage| (pipeline.id, stage)).ok_or(error::Error::UnknownStage))
+}

@@ -1,0 +1,52 @@
+//! Closing and reopening deals.
+
+use kontor_chassis::{Caller, Error};
+use kontor_records::{
+    Record,
+    write::{self, Change, Which},
+};
+use time::OffsetDateTime;
+
+use super::{Deals, pipelines};
+use crate::{
+    error,
+    model::{Deal, Step},
+};
+
+impl Deals {
+    /// Takes a step with a deal.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale; Conflict when its status doesn't allow the step; Invalid for a loss without a reason.
+    pub async fn take(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        step: Step,
+        now: OffsetDateTime,
+    ) -> Result<Deal, Error> {
+        let id = write::parse_id(id)?;
+        if let Step::Lose(reason) = &step
+            && !(1..=500).contains(&reason.trim().chars().count())
+        {
+            return Err(error::Error::ReasonRequired.into());
+        }
+        let mut tx = self.db.begin(caller).await?;
+        let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
+        before.match_etag(etag)?;
+        let place = (Some(before.pipeline_id), Some(before.stage_id));
+        let (_, stage) = pipelines::stage_for(&mut tx, before.company_id, place.0, place.1, now).await??;
+        let action = step.action();
+        let reopens = step == Step::Reopen;
+        let mut after = before.clone();
+        after.take(step, &stage, now).map_err(error::Error::WrongState)?;
+        if reopens {
+            // Its old place may be another's by now.
+            self.place_last(&mut tx, &before).await?;
+        }
+        let deal = write::update(&mut tx, &before, after, Change::new(caller, now, action)).await?;
+        tx.commit().await?;
+        Ok(deal)
+    }
+}

@@ -1,0 +1,178 @@
+//! Every line of SQL of deals that the machinery of records doesn't write, on a borrowed connection.
+
+pub mod pipelines;
+pub mod steps;
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Room between two cards of a board, as the sequence of positions leaves it.
+pub const ROOM: i64 = 65_536;
+
+/// The position behind all others, of any stage.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn last_position(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select nextval('deals.positions') * $1").bind(ROOM).fetch_one(conn).await
+}
+
+/// Puts a card at a position of a stage. The version of the deal stays: the caller changes it too.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn place(
+    conn: &mut PgConnection,
+    company: Uuid,
+    id: Uuid,
+    (pipeline, stage): (Uuid, Uuid),
+    position: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update deals.deals
+         set pipeline_id = $3,
+            stage_id = $4,
+            position = $5
+         where company_id = $1
+           and id = $2",
+    )
+    .bind(company)
+    .bind(id)
+    .bind(pipeline)
+    .bind(stage)
+    .bind(position)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets one transaction at a time move cards into a stage. New cards don't wait.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_stage(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select
+         from deals.stages
+         where company_id = $1
+           and id = $2
+         for no key update",
+    )
+    .bind(company)
+    .bind(stage)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The position of an open card in a stage; none when it is not there.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn position_of(
+    conn: &mut PgConnection,
+    company: Uuid,
+    stage: Uuid,
+    id: Uuid,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select position
+         from deals.deals
+         where company_id = $1
+           and stage_id = $2
+           and id = $3
+           and status = 'open'
+           and deleted_at is null",
+    )
+    .bind(company)
+    .bind(stage)
+    .bind(id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// The position of the first open card of a stage that lies behind another; `moved` itself doesn't count.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn next_position(
+    conn: &mut PgConnection,
+    company: Uuid,
+    stage: Uuid,
+    moved: Uuid,
+    behind: Option<i64>,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select min(position)
+         from deals.deals
+         where company_id = $1
+           and stage_id = $2
+           and id <> $3
+           and ($4::bigint is null or position > $4)
+           and status = 'open'
+           and deleted_at is null",
+    )
+    .bind(company)
+    .bind(stage)
+    .bind(moved)
+    .bind(behind)
+    .fetch_one(conn)
+    .await
+}
+
+/// Gives the open cards of a stage new positions in their order, with room between them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn spread(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Result<(), sqlx::Error> {
+    // All new positions lie behind all old ones, so none is taken.
+    sqlx::query(
+        "update deals.deals d
+         set position = p.position
+         from (
+            select o.id, nextval('deals.positions') * $3 as position
+            from (
+                select id
+                from deals.deals
+                where company_id = $1
+                  and stage_id = $2
+                  and status = 'open'
+                  and deleted_at is null
+                order by position
+            ) as o
+         ) as p
+         where d.company_id = $1
+           and d.id = p.id",
+    )
+    .bind(company)
+    .bind(stage)
+    .bind(ROOM)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// After how many days deals of these stages rot, of those stages where they do.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn rotting_days(
+    conn: &mut PgConnection,
+    company: Uuid,
+    stages: &[Uuid],
+) -> Result<HashMap<Uuid, i32>, sqlx::Error> {
+    let rows: Vec<(Uuid, i32)> = sqlx::query_as(
+        "select id, rotting_days
+         from deals.stages
+         where company_id = $1
+           and id = any ($2)
+           and rotting_days is not null",
+    )
+    .bind(company)
+    .bind(stages)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().collect())
+}

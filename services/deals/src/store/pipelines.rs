@@ -1,0 +1,130 @@
+//! Pipelines and their stages in the database.
+
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::pipeline::{Pipeline, Stage};
+
+/// The company's pipelines with their stages, the default one first, then by name.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection, company: Uuid) -> Result<Vec<Pipeline>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select p.id, p.name, p.is_default, p.created_at, p.updated_at, p.version,
+            s.id, s.name, s.probability, s.rotting_days
+         from deals.pipelines p
+         join deals.stages s on s.company_id = p.company_id and s.pipeline_id = p.id
+         where p.company_id = $1
+         order by p.is_default desc, p.name, p.id, s.place",
+    )
+    .bind(company)
+    .fetch_all(conn)
+    .await?;
+    group(&rows)
+}
+
+/// One pipeline with its stages.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn get(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<Option<Pipeline>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select p.id, p.name, p.is_default, p.created_at, p.updated_at, p.version,
+            s.id, s.name, s.probability, s.rotting_days
+         from deals.pipelines p
+         join deals.stages s on s.company_id = p.company_id and s.pipeline_id = p.id
+         where p.company_id = $1
+           and p.id = $2
+         order by s.place",
+    )
+    .bind(company)
+    .bind(id)
+    .fetch_all(conn)
+    .await?;
+    Ok(group(&rows)?.pop())
+}
+
+/// The pipeline of a stage.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn of_stage(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select pipeline_id
+         from deals.stages
+         where company_id = $1
+           and id = $2",
+    )
+    .bind(company)
+    .bind(stage)
+    .fetch_optional(conn)
+    .await
+}
+
+/// The pipeline that deals come into which name none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn default(conn: &mut PgConnection, company: Uuid) -> Result<Option<Pipeline>, sqlx::Error> {
+    Ok(list(conn, company).await?.into_iter().find(|pipeline| pipeline.is_default))
+}
+
+/// Saves the first pipeline of a company, unless it has a default one. Two at the same moment make one.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert_default(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) -> Result<(), sqlx::Error> {
+    let stages = &pipeline.stages;
+    sqlx::query(
+        "with made as (
+            insert into deals.pipelines (company_id, id, name, is_default, created_at, updated_at, version)
+            values ($1, $2, $3, true, $4, $4, 1)
+            on conflict (company_id) where is_default do nothing
+            returning company_id, id
+         )
+         insert into deals.stages (company_id, id, pipeline_id, name, probability, rotting_days, place)
+         select m.company_id, s.id, m.id, s.name, s.probability, s.rotting_days, s.place - 1
+         from made m
+         cross join unnest($5::uuid[], $6::text[], $7::integer[], $8::integer[])
+            with ordinality as s (id, name, probability, rotting_days, place)",
+    )
+    .bind(company)
+    .bind(pipeline.id)
+    .bind(&pipeline.name)
+    .bind(pipeline.created_at)
+    .bind(stages.iter().map(|s| s.id).collect::<Vec<_>>())
+    .bind(stages.iter().map(|s| s.name.clone()).collect::<Vec<_>>())
+    .bind(stages.iter().map(|s| s.probability).collect::<Vec<_>>())
+    .bind(stages.iter().map(|s| s.rotting_days).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Rows of pipelines with a stage each, in order, as pipelines.
+fn group(rows: &[PgRow]) -> Result<Vec<Pipeline>, sqlx::Error> {
+    let mut pipelines: Vec<Pipeline> = Vec::new();
+    for row in rows {
+        let stage = Stage {
+            id: row.try_get(6)?,
+            name: row.try_get(7)?,
+            probability: row.try_get(8)?,
+            rotting_days: row.try_get(9)?,
+        };
+        let id = row.try_get(0)?;
+        match pipelines.last_mut() {
+            Some(last) if last.id == id => last.stages.push(stage),
+            _ => pipelines.push(Pipeline {
+                id,
+                name: row.try_get(1)?,
+                is_default: row.try_get(2)?,
+                created_at: row.try_get(3)?,
+                updated_at: row.try_get(4)?,
+                version: row.try_get(5)?,
+                stages: vec![stage],
+            }),
+        }
+    }
+    Ok(pipelines)
+}
