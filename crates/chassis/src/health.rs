@@ -135,16 +135,19 @@ impl Health {
 
     /// Keeps gRPC health true until `until`.
     pub(crate) async fn watch(self, until: CancellationToken) {
-        let mut ticks = tokio::time::interval(EVERY);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => drop(self.report().await),
-                () = self.0.stopping.cancelled() => break,
+        let checking = async {
+            let mut ticks = tokio::time::interval(EVERY);
+            loop {
+                ticks.tick().await;
+                self.report().await;
             }
-        }
+        };
+        self.0.stopping.run_until_cancelled(checking).await;
         // Told at once, so that nobody sends work to who is leaving.
-        *self.0.last.lock().await = None;
-        self.report().await;
+        self.0
+            .reporter
+            .set_service_status("", ServingStatus::NotServing)
+            .await;
         until.cancelled().await;
     }
 

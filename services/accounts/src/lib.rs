@@ -10,7 +10,6 @@ pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
-pub mod imports;
 pub mod matching;
 pub mod model;
 pub mod references;
@@ -18,13 +17,8 @@ pub mod service;
 pub mod store;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay, timers::Timers};
-use kontor_proto::accounts::v1::{
-    account_history_service_server::AccountHistoryServiceServer,
-    account_service_server::AccountServiceServer,
-    account_transfer_service_server::AccountTransferServiceServer,
-};
-use kontor_records::transfer::Imports;
+use kontor_events::{Bus, Relay};
+use kontor_proto::accounts::v1::account_service_server::AccountServiceServer;
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -36,15 +30,11 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// Begins to hear and to tell, and answers the rpcs to serve.
 ///
 /// # Errors
-/// When the record has more columns than an import can stage, which its tests would show.
+/// None yet; the shape is that of every service.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
     let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
-    imports.watched_by(Timers::new(&host)).spawn();
-    let grpc = grpc::Grpc::new(accounts, imports);
-    Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
-        .add_service(AccountHistoryServiceServer::new(grpc.clone()))
-        .add_service(AccountTransferServiceServer::new(grpc)))
+    let grpc = grpc::Grpc::new(accounts);
+    Ok(Routes::new(AccountServiceServer::new(grpc)))
 }

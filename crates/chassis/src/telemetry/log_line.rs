@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::trace::Trace;
+use super::trace;
 
 /// `{"timestamp":…,"level":…,"target":…,<fields>,"span":…,"trace_id":…}`.
 pub(super) struct JsonLine;
@@ -43,18 +43,11 @@ where
             metadata.target()
         )?;
         event.record(&mut line);
-        if let Some(scope) = context.event_scope() {
-            let mut named = false;
-            for span in scope {
-                if !named {
-                    line.put("span", span.name());
-                    named = true;
-                }
-                if let Some(trace) = span.extensions().get::<Trace>() {
-                    line.put("trace_id", &trace.id.to_string());
-                    break;
-                }
-            }
+        if let Some(span) = context.lookup_current() {
+            line.put("span", span.name());
+        }
+        if let Some(trace) = context.event_scope().and_then(trace::of_spans) {
+            line.put("trace_id", &trace.to_string());
         }
         line.failed?;
         writeln!(line.writer, "}}")

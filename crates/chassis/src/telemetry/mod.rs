@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-pub use trace::{continue_from, trace_id, traceparent};
+pub use trace::{continue_from, trace_id, traceparent, traceparent_of};
 pub(crate) use trace::{continue_from_headers, inject};
 
 use crate::error::Error;
@@ -67,6 +67,9 @@ pub fn init(settings: &Settings, name: &str) -> Result<Telemetry, Error> {
         .try_init()
         .map_err(Error::internal)?;
 
+    if exported.is_some() {
+        trace::are_exported();
+    }
     let prometheus = metric::install(exported.as_ref().map(otlp::Exported::meter))?;
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

@@ -78,6 +78,8 @@ impl Exported {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
+            // Nobody asks for OpenTelemetry's own current context; and a span may be named while it is entered.
+            .with_context_activation(false)
             .with_filter(ours.with_max_level_hint(LevelFilter::DEBUG))
     }
 }

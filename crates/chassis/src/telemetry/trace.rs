@@ -1,14 +1,15 @@
 //! The W3C trace context: in and out of HTTP/2 metadata and of events.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::{Dispatch, Span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_opentelemetry::{OpenTelemetrySpanExt, get_otel_context};
 use tracing_subscriber::Registry;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -72,24 +73,33 @@ impl fmt::Display for Trace {
     }
 }
 
-/// Makes a span the continuation of the trace that this `traceparent` names, or the beginning of a new one. Call it before
-/// the span is entered.
+/// Makes a span the continuation of the trace that this `traceparent` names; without one, of the trace around it, or the
+/// beginning of a new one. Call it before the span is entered. Its name may still be recorded until it has something below it.
 pub fn continue_from(span: &Span, traceparent: Option<&str>) {
     let parent = traceparent.and_then(Trace::parse);
+    if let Some(parent) = parent {
+        // An error says that no traces are exported: then the extension alone carries it on.
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent.remote()));
+    }
     span.with_subscriber(|(id, dispatch)| {
-        let Some(registry) = dispatch.downcast_ref::<Registry>() else {
-            return;
+        let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
+        // A new trace that is exported gets its id when it is first asked for; asking now would fix the span's name.
+        let begins = || {
+            let inherited = span
+                .scope()
+                .any(|span| span.extensions().get::<Trace>().is_some());
+            (!inherited && !EXPORTS.load(Ordering::Relaxed)).then(Trace::begin)
         };
-        if let Some(parent) = parent {
-            // An error says that no traces are exported: then the extension alone carries it on.
-            let _ = span.set_parent(Context::new().with_remote_span_context(parent.remote()));
-        }
-        let exported = exported(span);
-        let trace = exported.or(parent).unwrap_or_else(Trace::begin);
-        if let Some(found) = registry.span(id) {
-            found.extensions_mut().replace(trace);
-        }
+        let trace = parent.or_else(begins)?;
+        span.extensions_mut().replace(trace)
     });
+}
+
+/// Whether this process exports its traces.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn are_exported() {
+    EXPORTS.store(true, Ordering::Relaxed);
 }
 
 pub(crate) fn continue_from_headers(span: &Span, headers: &HeaderMap) {
@@ -105,6 +115,12 @@ fn exported(span: &Span) -> Option<Trace> {
     let context = context.span();
     let context = context.span_context();
     context.is_valid().then(|| Trace::from(context))
+}
+
+/// The `traceparent` of this span.
+#[must_use]
+pub fn traceparent_of(span: &Span) -> Option<String> {
+    span.in_scope(traceparent)
 }
 
 /// The `traceparent` of what happens now, to be handed on; `None` outside of any trace.
@@ -131,6 +147,25 @@ fn of_current_span(dispatch: &Dispatch) -> Option<Trace> {
         .find_map(|span| span.extensions().get::<Trace>().copied())
 }
 
+/// The trace that spans, the innermost first, belong to: for a log line within them.
+pub(super) fn of_spans<'a, S>(spans: impl Iterator<Item = SpanRef<'a, S>>) -> Option<TraceId>
+where
+    S: LookupSpan<'a> + 'a,
+{
+    let mut innermost = None;
+    for span in spans {
+        if let Some(trace) = span.extensions().get::<Trace>() {
+            return Some(trace.id);
+        }
+        innermost = innermost.or_else(|| Some(span.id()));
+    }
+    let innermost = innermost?;
+    let context = tracing::dispatcher::get_default(|dispatch| get_otel_context(&innermost, dispatch))?;
+    let context = context.span();
+    let context = context.span_context();
+    context.is_valid().then(|| context.trace_id())
+}
+
 /// Hands the trace on to another service, unless the request has one already.
 pub(crate) fn inject(headers: &mut HeaderMap) {
     if headers.contains_key(TRACEPARENT) {
@@ -143,6 +178,7 @@ pub(crate) fn inject(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -198,7 +234,7 @@ mod tests {
     #[test]
     fn an_exported_span_hands_on_its_own_id_in_the_same_trace() {
         use opentelemetry::trace::TracerProvider;
-        let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
+        let provider = SdkTracerProvider::builder().build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let span = tracing::info_span!("outer");

@@ -161,6 +161,30 @@ async fn a_transaction_and_its_statements_are_spans_and_a_peer_continues_the_tra
 }
 
 #[tokio::test]
+async fn a_span_without_a_parent_begins_a_trace_and_can_still_be_named() {
+    telemetry().await;
+    let name = format!("named later {}", Uuid::new_v4());
+    let span = tracing::info_span!(target: "kontor_test", "first", otel.name = tracing::field::Empty);
+    telemetry::continue_from(&span, None);
+    span.in_scope(|| span.record("otel.name", name.as_str()));
+    let traceparent = telemetry::traceparent_of(&span).unwrap();
+    drop(span);
+    let arrived = || {
+        RECEIVED
+            .lock()
+            .unwrap()
+            .iter()
+            .find(|span| span.name == name)
+            .cloned()
+    };
+    until("the span arrives", || async { arrived().is_some() }).await;
+    let span = arrived().unwrap();
+    assert!(span.parent_span_id.is_empty());
+    let trace = Uuid::from_slice(&span.trace_id).unwrap().simple().to_string();
+    assert!(traceparent.contains(&trace));
+}
+
+#[tokio::test]
 async fn rpcs_and_pools_are_measured() {
     let metrics = metrics().await;
     let suite = Suite::start().await;
