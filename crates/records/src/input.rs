@@ -129,18 +129,18 @@ fn place(leaf: &Leaf, value: Value, mask: &Mask, slot: &mut Value, errors: &mut 
         errors.push(leaf.path, "required", "This is required.");
         return false;
     }
-    if value != Value::Null || leaf.nullable {
-        *slot = value;
-    } else if *mask != Mask::Everything {
-        // Not null in the database and not required of a new record: it has a default, which can't be taken away.
-        match leaf.kind {
-            Kind::Words => *slot = Value::Texts(Vec::new()),
-            Kind::Ids => *slot = Value::Ids(Vec::new()),
-            _ => {
-                errors.push(leaf.path, "required", "This can't be cleared.");
-                return false;
-            }
+    if value == Value::Null && *mask == Mask::Everything {
+        // What a new record is not given stays as it was drafted: its owner is its maker.
+        return true;
+    }
+    match (leaf.kind, value) {
+        (Kind::Words, Value::Null) => *slot = Value::Texts(Vec::new()),
+        (Kind::Ids, Value::Null) => *slot = Value::Ids(Vec::new()),
+        (_, Value::Null) if !leaf.nullable => {
+            errors.push(leaf.path, "required", "This can't be cleared.");
+            return false;
         }
+        (_, value) => *slot = value,
     }
     true
 }

@@ -38,6 +38,8 @@
 /// - `fields`: name, Rust type and what is said of it (see [`leaf`](crate::leaf)). The column is the name; parts of a
 ///   group are `<group>_<part>`, the currency of an amount is `<field>_currency`.
 /// - `internal`, which may be left out: columns that the service keeps for itself and the message doesn't have.
+/// - `title`: what a person calls it. It is told with the statement that writes the record, so it can't come from a
+///   generated column.
 /// - `computed`: fields of the message made from the record when it is sent. For one that is filtered or sorted by, make
 ///   a generated column and a field with `.generated()` instead.
 /// - `expand`: summaries of references, and the field that holds the id.

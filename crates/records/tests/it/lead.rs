@@ -75,7 +75,7 @@ record! {
     /// A person who may become a customer.
     pub struct Lead(v1::Lead), told by v1::LeadsChanged;
     table "leads.leads", one "lead", many "leads";
-    title |lead| lead.full_name.clone();
+    title |lead| lead.name();
     fields {
         first_name: Option<String> = text(100).import(&["given name", "firstname"]).search(),
         last_name: String = text(100).required().import(&["family name", "surname"]).search(),
@@ -106,4 +106,13 @@ record! {
     }
     computed {}
     expand { owner: owner_id, territory: territory_id }
+}
+
+impl Lead {
+    fn name(&self) -> String {
+        match &self.first_name {
+            Some(first) => format!("{first} {}", self.last_name),
+            None => self.last_name.clone(),
+        }
+    }
 }

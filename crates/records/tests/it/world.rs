@@ -1,0 +1,169 @@
+//! A real database, migrated as `kontor migrate` does, and companies of one test each in it.
+
+use std::path::PathBuf;
+
+use kontor::migrate::{self, Schema};
+use kontor::servers::Postgres;
+use kontor_chassis::caller::Permissions;
+use kontor_chassis::{Caller, Db, TenantTx};
+use kontor_proto::leads::v1;
+use kontor_proto::records::v1::{FieldFilter, ListQuery};
+use kontor_records::Record as _;
+use kontor_records::query::{self, Page};
+use kontor_records::write::{self, Change};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, PgConnection, SqlSafeStr as _};
+use time::OffsetDateTime;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::lead::Lead;
+
+static SERVER: OnceCell<(Postgres, String)> = OnceCell::const_new();
+
+/// The server lives as long as the test process, in a folder that the next run empties. Answers the service's URL.
+async fn url() -> &'static str {
+    let (_, url) = SERVER
+        .get_or_init(|| async {
+            let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("records");
+            if home.exists() {
+                std::fs::remove_dir_all(&home).unwrap();
+            }
+            std::fs::create_dir_all(&home).unwrap();
+            let server = Postgres::start(&home).await.unwrap();
+            let url = server.url("kontor_leads", "secret", "kontor");
+            let migrators = vec![kontor_events::migrator(), kontor_records::migrator(), leads()];
+            migrate::apply(
+                &server.admin_url(),
+                &[Schema::new("leads", url.clone(), migrators)],
+            )
+            .await
+            .unwrap();
+            (server, url)
+        })
+        .await;
+    url
+}
+
+fn leads() -> Migrator {
+    let sql = include_str!("leads.sql").into_sql_str();
+    let migration = Migration::new(1, "leads".into(), MigrationType::Simple, sql, false);
+    Migrator::with_migrations(vec![migration])
+}
+
+/// A connection of the superuser, for what no service may do.
+pub(crate) async fn admin() -> PgConnection {
+    url().await;
+    PgConnection::connect(&SERVER.get().unwrap().0.admin_url())
+        .await
+        .unwrap()
+}
+
+/// A company and the service's way to its rows.
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) company: Uuid,
+    /// Somebody who may do everything.
+    pub(crate) admin: Caller,
+    pub(crate) now: OffsetDateTime,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let company = Uuid::now_v7();
+        let now = OffsetDateTime::now_utc();
+        let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap();
+        Self {
+            db: Db::open(url().await, "leads", 3).unwrap(),
+            company,
+            admin: person(company, &EVERYTHING),
+            now,
+        }
+    }
+
+    /// Another member of the company.
+    pub(crate) fn person(&self, permissions: &[&str]) -> Caller {
+        person(self.company, permissions)
+    }
+
+    pub(crate) async fn tx(&self) -> TenantTx {
+        self.db.begin(&self.admin).await.unwrap()
+    }
+
+    /// Makes a lead of a message, in a transaction of its own.
+    pub(crate) async fn make(&self, message: v1::Lead) -> Lead {
+        self.make_as(&self.admin, message).await
+    }
+
+    pub(crate) async fn make_as(&self, caller: &Caller, message: v1::Lead) -> Lead {
+        let mut errors = kontor_chassis::FieldErrors::new();
+        let lead = Lead::create(message, caller, self.now, &mut errors);
+        errors.into_result().unwrap();
+        let mut tx = self.db.begin(caller).await.unwrap();
+        let made = write::insert(&mut tx, &lead, Change::new(caller, self.now, "created"))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        made
+    }
+
+    pub(crate) async fn list(&self, query: ListQuery) -> Result<Page<v1::Lead>, kontor_chassis::Error> {
+        self.list_as(&self.admin, query).await
+    }
+
+    pub(crate) async fn list_as(
+        &self,
+        caller: &Caller,
+        query: ListQuery,
+    ) -> Result<Page<v1::Lead>, kontor_chassis::Error> {
+        let mut tx = self.db.read(caller).await.unwrap();
+        query::list::<Lead>(&mut tx, caller, &query).await
+    }
+
+    /// The last names that a query lists, in order.
+    pub(crate) async fn names(&self, query: ListQuery) -> Vec<String> {
+        self.list(query)
+            .await
+            .unwrap()
+            .records
+            .into_iter()
+            .map(|lead| lead.last_name)
+            .collect()
+    }
+}
+
+const EVERYTHING: [&str; 5] = [
+    "leads:read",
+    "leads:create",
+    "leads:update",
+    "leads:delete",
+    "leads:export",
+];
+
+pub(crate) fn person(company: Uuid, permissions: &[&str]) -> Caller {
+    let (user, session) = (Uuid::now_v7(), Uuid::now_v7());
+    Caller::person(
+        user,
+        company,
+        session,
+        "rep",
+        Permissions::parse(permissions),
+        None,
+    )
+}
+
+/// A lead of that last name.
+pub(crate) fn named(last_name: &str) -> v1::Lead {
+    v1::Lead {
+        last_name: last_name.into(),
+        ..v1::Lead::default()
+    }
+}
+
+/// A typed filter.
+pub(crate) fn filter(parameter: &str, values: &[&str]) -> FieldFilter {
+    FieldFilter {
+        parameter: parameter.into(),
+        values: values.iter().map(|&v| v.to_owned()).collect(),
+    }
+}
