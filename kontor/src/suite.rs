@@ -30,12 +30,30 @@ pub struct Service {
 }
 
 /// Every service, in the order of their ports.
-pub static SERVICES: [Service; 2] = [
+pub static SERVICES: [Service; 5] = [
     Service {
         name: kontor_identity::NAME,
         port: 50051,
         migrators: || vec![kontor_events::migrator(), own(&kontor_identity::MIGRATOR)],
         run: |host, bus| Box::pin(kontor_identity::run(host, bus)),
+    },
+    Service {
+        name: kontor_accounts::NAME,
+        port: 50052,
+        migrators: || records(&kontor_accounts::MIGRATOR),
+        run: |host, bus| Box::pin(kontor_accounts::run(host, bus)),
+    },
+    Service {
+        name: kontor_contacts::NAME,
+        port: 50053,
+        migrators: || records(&kontor_contacts::MIGRATOR),
+        run: |host, bus| Box::pin(kontor_contacts::run(host, bus)),
+    },
+    Service {
+        name: kontor_deals::NAME,
+        port: 50055,
+        migrators: || records(&kontor_deals::MIGRATOR),
+        run: |host, bus| Box::pin(kontor_deals::run(host, bus)),
     },
     Service {
         name: kontor_activities::NAME,
@@ -44,6 +62,11 @@ pub static SERVICES: [Service; 2] = [
         run: |host, bus| Box::pin(kontor_activities::run(host, bus)),
     },
 ];
+
+/// The migrations of a service of records. Its own come last: their indexes may use what those before them make.
+fn records(service: &Migrator) -> Vec<Migrator> {
+    vec![kontor_events::migrator(), kontor_records::migrator(), own(service)]
+}
 
 /// The service's own migrations, with their list in `_migrations`.
 fn own(migrator: &Migrator) -> Migrator {

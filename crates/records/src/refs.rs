@@ -9,6 +9,7 @@ use std::future::Future;
 
 use kontor_chassis::{Caller, Error, FieldErrors, Kind, peers::Peers};
 use kontor_proto::identity::v1 as identity;
+use kontor_proto::identity::v1::company_service_client::CompanyServiceClient;
 use kontor_proto::identity::v1::member_service_client::MemberServiceClient;
 use kontor_proto::records::v1::RecordChange;
 use sqlx::PgConnection;
@@ -303,6 +304,45 @@ pub async fn member(peers: &Peers, caller: &Caller, id: Uuid) -> Result<Option<F
         .into_iter()
         .find(|member| member.active && member.user_id == id.to_string());
     Ok(member.map(|member| Found::Elsewhere { name: member.name }))
+}
+
+/// The currency that the caller's company counts in, asked for at identity.
+///
+/// # Errors
+/// Unavailable when identity is away; what else it fails with.
+pub async fn company_currency(peers: &Peers, caller: &Caller) -> Result<String, Error> {
+    let mut client = CompanyServiceClient::new(peers.on_behalf_of("identity", caller)?);
+    let id = caller.company_id().to_string();
+    let answer = client
+        .get_company(identity::GetCompanyRequest { id })
+        .await?
+        .into_inner();
+    let company = answer
+        .company
+        .ok_or_else(|| Error::internal("identity answered no company"))?;
+    Ok(company.currency)
+}
+
+/// Whether there is a record of this kind and id, by the projection or else by its owner.
+///
+/// # Errors
+/// What the lookup fails with; Unavailable and Internal as the database fails.
+pub async fn is_there(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    kind: &'static str,
+    id: Uuid,
+    lookup: &impl Lookup,
+) -> Result<bool, Error> {
+    let wanted = Reference {
+        kind,
+        id,
+        path: String::new(),
+    };
+    match known(conn, caller.company_id(), &[wanted]).await?.values().next() {
+        Some(deleted) => Ok(!deleted),
+        None => Ok(lookup.find(conn, caller, kind, id).await?.is_some()),
+    }
 }
 
 /// The answer of an owner that was asked for a record: none when it isn't there, or not for this caller.

@@ -20,14 +20,14 @@ const ELSEWHERE: &str = "/var/lib/kontor";
 pub(super) fn prepare(wanted: &Path, account: &Account) -> Result<PathBuf> {
     let parent = wanted.parent().context("a server's folder needs a parent")?;
     fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
-    let wanted =
-        fs::canonicalize(parent)?.join(wanted.file_name().context("a server's folder needs a name")?);
+    let parent = fs::canonicalize(parent)?;
+    let wanted = parent.join(wanted.file_name().context("a server's folder needs a name")?);
 
-    if !wanted.exists() && wanted.symlink_metadata().is_err() {
-        if account.reaches(parent) {
-            fs::create_dir(&wanted)?;
-        } else {
+    if wanted.symlink_metadata().is_err() {
+        if account.is_stand_in() && !account.reaches(&parent) {
             link_elsewhere(&wanted)?;
+        } else {
+            fs::create_dir(&wanted).with_context(|| format!("making {}", wanted.display()))?;
         }
     }
     let real = fs::canonicalize(&wanted).with_context(|| {
@@ -37,10 +37,6 @@ pub(super) fn prepare(wanted: &Path, account: &Account) -> Result<PathBuf> {
         )
     })?;
     account.own(&real)?;
-    if account.is_stand_in() || account.reaches(&real) {
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("making {} private", real.display()))?;
-    }
     if !account.reaches(&real) {
         bail!(
             "the server's account can't reach {}: it belongs to another user, or a folder above it is closed to \
@@ -48,6 +44,8 @@ pub(super) fn prepare(wanted: &Path, account: &Account) -> Result<PathBuf> {
             real.display()
         );
     }
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("making {} private", real.display()))?;
     Ok(real)
 }
 
@@ -57,7 +55,8 @@ fn link_elsewhere(wanted: &Path) -> Result<()> {
     let name = wanted.file_name().unwrap_or_default().to_string_lossy();
     let real = Path::new(ELSEWHERE).join(format!("{name}-{:016x}", hasher.finish()));
     fs::create_dir_all(ELSEWHERE).with_context(|| format!("making {ELSEWHERE}"))?;
-    fs::set_permissions(ELSEWHERE, fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(ELSEWHERE, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("opening {ELSEWHERE}"))?;
     if real.exists() {
         // Left by a clone that stood here before and was removed without its data: it belongs to nobody now.
         let aside = real.with_extension(format!("left-{}", std::process::id()));

@@ -18,6 +18,17 @@ impl Home {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+
+    /// The same folder, as seen from the working one: `kontor up` names its folder so.
+    pub(crate) fn relative(&self) -> PathBuf {
+        let up = std::env::current_dir()
+            .unwrap()
+            .components()
+            .skip(1)
+            .map(|_| "..")
+            .collect::<PathBuf>();
+        up.join(self.0.strip_prefix("/").unwrap())
+    }
 }
 
 impl Drop for Home {

@@ -20,8 +20,14 @@ async fn count(server: &Postgres) -> i64 {
 #[tokio::test]
 async fn a_private_postgres_keeps_its_data_and_port_between_starts() {
     let home = Home::new();
-    let server = Postgres::start(home.path()).await.unwrap();
+    let server = Postgres::start(&home.relative()).await.unwrap();
     let port = server.port();
+    let real = fs::canonicalize(home.path().join("postgres")).unwrap();
+    assert_eq!(
+        real,
+        home.path().join("postgres"),
+        "the data is elsewhere though it can be reached here"
+    );
     let mut connection = PgConnection::connect(&server.admin_url()).await.unwrap();
     sqlx::raw_sql("create table kept (id int); insert into kept values (1)")
         .execute(&mut connection)

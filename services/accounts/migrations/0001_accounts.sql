@@ -74,3 +74,6 @@ create index accounts_name_key on accounts.accounts (company_id, name_key) where
 create index accounts_domain on accounts.accounts (company_id, domain) where deleted_at is null;
 create index accounts_number on accounts.accounts (company_id, account_number) where deleted_at is null;
 create index accounts_email on accounts.accounts (company_id, lower(email)) where deleted_at is null;
+
+-- Words in any order: what `search` looks at, in trigrams.
+create index accounts_search on accounts.accounts using gin (search gin_trgm_ops);

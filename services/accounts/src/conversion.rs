@@ -64,7 +64,13 @@ impl Details {
             employee_count: lead.employee_count,
             annual_revenue: revenue,
             billing_address: lead.address.clone().and_then(|address| {
-                let records::Address { street, city, state, postal_code, country } = address;
+                let records::Address {
+                    street,
+                    city,
+                    state,
+                    postal_code,
+                    country,
+                } = address;
                 some_line([street, city, state, postal_code, country])
             }),
         }
@@ -73,27 +79,49 @@ impl Details {
     /// What the account holds.
     #[must_use]
     pub fn of_account(account: &Account) -> Self {
-        let Address { street, city, state, postal_code, country } = account.billing_address.clone();
+        let Address {
+            street,
+            city,
+            state,
+            postal_code,
+            country,
+        } = account.billing_address.clone();
         Self {
             website: account.website.clone(),
             phone: account.phone.clone(),
             industry: account.industry.clone(),
             employee_count: account.employee_count,
-            annual_revenue: account.annual_revenue.clone().map(|money| (money.amount, money.currency)),
+            annual_revenue: account
+                .annual_revenue
+                .clone()
+                .map(|money| (money.amount, money.currency)),
             billing_address: some_line([street, city, state, postal_code, country]),
         }
     }
 
     /// Puts them into an account.
     pub fn write(self, account: &mut Account) {
-        let Self { website, phone, industry, employee_count, annual_revenue, billing_address } = self;
+        let Self {
+            website,
+            phone,
+            industry,
+            employee_count,
+            annual_revenue,
+            billing_address,
+        } = self;
         account.website = website;
         account.phone = phone;
         account.industry = industry;
         account.employee_count = employee_count;
         account.annual_revenue = annual_revenue.map(|(amount, currency)| Money { amount, currency });
         let [street, city, state, postal_code, country] = billing_address.unwrap_or_default();
-        account.billing_address = Address { street, city, state, postal_code, country };
+        account.billing_address = Address {
+            street,
+            city,
+            state,
+            postal_code,
+            country,
+        };
     }
 
     /// An account's details with a lead's written into them.
@@ -125,14 +153,20 @@ impl Filled {
     /// An account's details with what was written taken back, but for what somebody has changed since.
     #[must_use]
     pub fn taken_back(&self, now: Details) -> Details {
-        let Some((before, after)) = &self.0 else { return now };
+        let Some((before, after)) = &self.0 else {
+            return now;
+        };
         Details {
             website: back(now.website, &before.website, &after.website),
             phone: back(now.phone, &before.phone, &after.phone),
             industry: back(now.industry, &before.industry, &after.industry),
             employee_count: back(now.employee_count, &before.employee_count, &after.employee_count),
             annual_revenue: back(now.annual_revenue, &before.annual_revenue, &after.annual_revenue),
-            billing_address: back(now.billing_address, &before.billing_address, &after.billing_address),
+            billing_address: back(
+                now.billing_address,
+                &before.billing_address,
+                &after.billing_address,
+            ),
         }
     }
 }
@@ -140,7 +174,11 @@ impl Filled {
 /// The name that the account of a lead has: its company's, or the person's own.
 #[must_use]
 pub fn name_of(lead: &Lead) -> &str {
-    lead.company_name.as_deref().map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&lead.full_name)
+    lead.company_name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or(&lead.full_name)
 }
 
 fn some_line(lines: [Option<String>; 5]) -> Option<[Option<String>; 5]> {
@@ -202,7 +240,10 @@ mod tests {
 
     #[test]
     fn an_account_bears_the_company_s_name_or_else_the_person_s() {
-        let mut lead = Lead { full_name: "Ada Lovelace".into(), ..Lead::default() };
+        let mut lead = Lead {
+            full_name: "Ada Lovelace".into(),
+            ..Lead::default()
+        };
         assert_eq!(name_of(&lead), "Ada Lovelace");
         lead.company_name = Some(" Analytical Engines ".into());
         assert_eq!(name_of(&lead), "Analytical Engines");

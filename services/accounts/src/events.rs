@@ -24,7 +24,12 @@ pub fn listen(host: &Host, bus: &Bus) {
 struct Reactions;
 
 impl Handle<AccountStepRequested> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountStepRequested) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: AccountStepRequested,
+    ) -> Result<(), Error> {
         convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
     }
 }
@@ -41,7 +46,12 @@ impl Handle<ConversionUndoRequested> for Reactions {
 }
 
 impl Handle<MembersChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: MembersChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }

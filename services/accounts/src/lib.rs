@@ -10,6 +10,7 @@ pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
+pub mod imports;
 pub mod matching;
 pub mod model;
 pub mod references;
@@ -17,8 +18,13 @@ pub mod service;
 pub mod store;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay};
-use kontor_proto::accounts::v1::account_service_server::AccountServiceServer;
+use kontor_events::{Bus, Relay, timers::Timers};
+use kontor_proto::accounts::v1::{
+    account_history_service_server::AccountHistoryServiceServer,
+    account_service_server::AccountServiceServer,
+    account_transfer_service_server::AccountTransferServiceServer,
+};
+use kontor_records::transfer::Imports;
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -30,11 +36,15 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// Begins to hear and to tell, and answers the rpcs to serve.
 ///
 /// # Errors
-/// None yet; the shape is that of every service.
+/// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
     let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let grpc = grpc::Grpc::new(accounts);
-    Ok(Routes::new(AccountServiceServer::new(grpc)))
+    let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
+    imports.watched_by(Timers::new(&host)).spawn();
+    let grpc = grpc::Grpc::new(accounts, imports);
+    Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
+        .add_service(AccountHistoryServiceServer::new(grpc.clone()))
+        .add_service(AccountTransferServiceServer::new(grpc)))
 }

@@ -22,6 +22,14 @@ impl Homes {
     pub fn new(peers: Peers) -> Self {
         Self { peers }
     }
+
+    /// The currency of the caller's company.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        refs::company_currency(&self.peers, caller).await
+    }
 }
 
 impl Lookup for Homes {
@@ -33,7 +41,9 @@ impl Lookup for Homes {
         id: Uuid,
     ) -> Result<Option<Found>, Error> {
         match kind {
-            "account" => Ok(store::holds(conn, caller.company_id(), id).await?.then_some(Found::Here)),
+            "account" => Ok(store::holds(conn, caller.company_id(), id)
+                .await?
+                .then_some(Found::Here)),
             MEMBER => refs::member(&self.peers, caller, id).await,
             // Nobody keeps territories yet.
             _ => Ok(None),

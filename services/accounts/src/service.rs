@@ -1,11 +1,13 @@
 //! The use-cases of accounts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+mod stats;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::accounts::v1;
+use kontor_proto::{accounts::v1, records::v1::ListQuery};
 use kontor_records::{
-    Record,
+    Record, history,
+    query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
 };
@@ -27,14 +29,53 @@ impl Accounts {
         Self { db, homes }
     }
 
-    /// An account.
+    /// A page of accounts.
     ///
     /// # Errors
-    /// NotFound.
-    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Account, Error> {
-        let id = write::parse_id(id)?;
+    /// Invalid names every bad parameter.
+    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Account>, Error> {
         let mut tx = self.db.read(caller).await?;
-        write::get(&mut tx, caller, id).await
+        query::list::<Account>(&mut tx, caller, query).await
+    }
+
+    /// An account, with the summaries that are wanted.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for an unknown summary.
+    pub async fn get(&self, caller: &Caller, id: &str, expand: &str) -> Result<v1::Account, Error> {
+        let id = write::parse_id(id)?;
+        let mut errors = FieldErrors::new();
+        let expansions = Expansions::of(expand, Account::description(), &mut errors);
+        errors.into_result()?;
+        let mut tx = self.db.read(caller).await?;
+        let account: Account = write::get(&mut tx, caller, id).await?;
+        let shown = query::show(&mut tx, vec![account], &expansions).await?;
+        shown
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(Account::description().one))
+    }
+
+    /// What was changed in an account, newest first.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for a bad page.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        request: &v1::ListAccountHistoryRequest,
+    ) -> Result<history::Page, Error> {
+        let id = write::parse_id(&request.id)?;
+        let mut tx = self.db.read(caller).await?;
+        history::list::<Account>(&mut tx, caller, id, request.page_size, &request.page_token).await
+    }
+
+    /// The currency of amounts that come without one.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.homes.currency(caller).await
     }
 
     /// Makes an account.
@@ -68,7 +109,12 @@ impl Accounts {
         request: v1::UpdateAccountRequest,
         now: OffsetDateTime,
     ) -> Result<Account, Error> {
-        let v1::UpdateAccountRequest { id, account, update_mask, etag } = request;
+        let v1::UpdateAccountRequest {
+            id,
+            account,
+            update_mask,
+            etag,
+        } = request;
         let id = write::parse_id(&id)?;
         let mut tx = self.db.begin(caller).await?;
         let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
@@ -87,7 +133,13 @@ impl Accounts {
     ///
     /// # Errors
     /// NotFound, Forbidden, Stale.
-    pub async fn delete(&self, caller: &Caller, id: &str, etag: &str, now: OffsetDateTime) -> Result<(), Error> {
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
         let id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
         let account: Account = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
@@ -132,7 +184,10 @@ impl Accounts {
         let mut tx = self.db.begin(caller).await?;
         let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
-        let after = Account { owner_id: Some(owner), ..before.clone() };
+        let after = Account {
+            owner_id: Some(owner),
+            ..before.clone()
+        };
         self.check(&mut tx, caller, Some(&before), &after).await?;
         let account = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
         tx.commit().await?;
@@ -140,7 +195,7 @@ impl Accounts {
     }
 
     /// Checks what an account refers to, and that it isn't above itself.
-    async fn check(
+    pub(crate) async fn check(
         &self,
         tx: &mut TenantTx,
         caller: &Caller,
@@ -148,7 +203,10 @@ impl Accounts {
         after: &Account,
     ) -> Result<(), Error> {
         refs::check(tx, caller, before, after, &self.homes).await?;
-        let Some(parent) = after.parent_id.filter(|parent| before.and_then(|b| b.parent_id) != Some(*parent)) else {
+        let Some(parent) = after
+            .parent_id
+            .filter(|parent| before.and_then(|b| b.parent_id) != Some(*parent))
+        else {
             return Ok(());
         };
         store::lock_hierarchy(tx, caller.company_id()).await?;

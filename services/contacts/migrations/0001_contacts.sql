@@ -66,3 +66,6 @@ create index contacts_reports_to on contacts.contacts (company_id, reports_to_id
 
 -- How a conversion and an import find a contact.
 create index contacts_email on contacts.contacts (company_id, lower(email)) where deleted_at is null;
+
+-- Words in any order: what `search` looks at, in trigrams.
+create index contacts_search on contacts.contacts using gin (search gin_trgm_ops);

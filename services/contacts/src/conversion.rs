@@ -61,7 +61,13 @@ impl Details {
             source: source_of(lead),
             account_id: Some(account),
             mailing_address: lead.address.clone().and_then(|address| {
-                let records::Address { street, city, state, postal_code, country } = address;
+                let records::Address {
+                    street,
+                    city,
+                    state,
+                    postal_code,
+                    country,
+                } = address;
                 some_line([street, city, state, postal_code, country])
             }),
         }
@@ -70,7 +76,13 @@ impl Details {
     /// What the contact holds.
     #[must_use]
     pub fn of_contact(contact: &Contact) -> Self {
-        let Address { street, city, state, postal_code, country } = contact.mailing_address.clone();
+        let Address {
+            street,
+            city,
+            state,
+            postal_code,
+            country,
+        } = contact.mailing_address.clone();
         Self {
             email: contact.email.clone(),
             phone: contact.phone.clone(),
@@ -84,7 +96,15 @@ impl Details {
 
     /// Puts them into a contact.
     pub fn write(self, contact: &mut Contact) {
-        let Self { email, phone, mobile, title, source, account_id, mailing_address } = self;
+        let Self {
+            email,
+            phone,
+            mobile,
+            title,
+            source,
+            account_id,
+            mailing_address,
+        } = self;
         contact.email = email;
         contact.phone = phone;
         contact.mobile = mobile;
@@ -92,7 +112,13 @@ impl Details {
         contact.source = source;
         contact.move_to(account_id);
         let [street, city, state, postal_code, country] = mailing_address.unwrap_or_default();
-        contact.mailing_address = Address { street, city, state, postal_code, country };
+        contact.mailing_address = Address {
+            street,
+            city,
+            state,
+            postal_code,
+            country,
+        };
     }
 
     /// A contact's details with a lead's written into them.
@@ -125,7 +151,9 @@ impl Filled {
     /// A contact's details with what was written taken back, but for what somebody has changed since.
     #[must_use]
     pub fn taken_back(&self, now: Details) -> Details {
-        let Some((before, after)) = &self.0 else { return now };
+        let Some((before, after)) = &self.0 else {
+            return now;
+        };
         Details {
             email: back(now.email, &before.email, &after.email),
             phone: back(now.phone, &before.phone, &after.phone),
@@ -133,7 +161,11 @@ impl Filled {
             title: back(now.title, &before.title, &after.title),
             source: back(now.source, &before.source, &after.source),
             account_id: back(now.account_id, &before.account_id, &after.account_id),
-            mailing_address: back(now.mailing_address, &before.mailing_address, &after.mailing_address),
+            mailing_address: back(
+                now.mailing_address,
+                &before.mailing_address,
+                &after.mailing_address,
+            ),
         }
     }
 }
@@ -172,17 +204,32 @@ mod tests {
     use super::*;
 
     fn details(phone: Option<&str>, title: Option<&str>) -> Details {
-        Details { phone: phone.map(str::to_owned), title: title.map(str::to_owned), ..Details::default() }
+        Details {
+            phone: phone.map(str::to_owned),
+            title: title.map(str::to_owned),
+            ..Details::default()
+        }
     }
 
     #[test]
     fn a_linked_contact_keeps_its_account_and_gets_one_when_it_has_none() {
         let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
         let lead = Details::of_lead(&Lead::default(), new);
-        let placed = Details { account_id: Some(old), ..Details::default() };
+        let placed = Details {
+            account_id: Some(old),
+            ..Details::default()
+        };
         assert_eq!(placed.filled(&lead, ConversionFill::Blanks).account_id, Some(old));
-        assert_eq!(Details::default().filled(&lead, ConversionFill::Blanks).account_id, Some(new));
-        assert_eq!(placed.filled(&lead, ConversionFill::Overwrite).account_id, Some(new));
+        assert_eq!(
+            Details::default()
+                .filled(&lead, ConversionFill::Blanks)
+                .account_id,
+            Some(new)
+        );
+        assert_eq!(
+            placed.filled(&lead, ConversionFill::Overwrite).account_id,
+            Some(new)
+        );
     }
 
     #[test]
@@ -194,7 +241,10 @@ mod tests {
 
     #[test]
     fn the_source_goes_along_by_its_word() {
-        let lead = Lead { source: Some(LeadSource::ColdCall.into()), ..Lead::default() };
+        let lead = Lead {
+            source: Some(LeadSource::ColdCall.into()),
+            ..Lead::default()
+        };
         assert_eq!(source_of(&lead).as_deref(), Some("cold_call"));
         assert_eq!(source_of(&Lead::default()), None);
     }

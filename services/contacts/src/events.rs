@@ -26,7 +26,12 @@ pub fn listen(host: &Host, bus: &Bus) {
 struct Reactions;
 
 impl Handle<ContactStepRequested> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: ContactStepRequested) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ContactStepRequested,
+    ) -> Result<(), Error> {
         convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
     }
 }
@@ -43,13 +48,23 @@ impl Handle<ConversionUndoRequested> for Reactions {
 }
 
 impl Handle<MembersChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: MembersChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }
 
 impl Handle<AccountsChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountsChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: AccountsChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, "account", &event.changes).await
     }
 }

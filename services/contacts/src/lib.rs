@@ -10,14 +10,20 @@ pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
+pub mod imports;
 pub mod model;
 pub mod references;
 pub mod service;
 pub mod store;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay};
-use kontor_proto::contacts::v1::contact_service_server::ContactServiceServer;
+use kontor_events::{Bus, Relay, timers::Timers};
+use kontor_proto::contacts::v1::{
+    contact_history_service_server::ContactHistoryServiceServer,
+    contact_service_server::ContactServiceServer,
+    contact_transfer_service_server::ContactTransferServiceServer,
+};
+use kontor_records::transfer::Imports;
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -29,11 +35,15 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// Begins to hear and to tell, and answers the rpcs to serve.
 ///
 /// # Errors
-/// None yet; the shape is that of every service.
+/// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let grpc = grpc::Grpc::new(contacts);
-    Ok(Routes::new(ContactServiceServer::new(grpc)))
+    let imports = Imports::new(&host, imports::Importing::new(contacts.clone()))?;
+    imports.watched_by(Timers::new(&host)).spawn();
+    let grpc = grpc::Grpc::new(contacts, imports);
+    Ok(Routes::new(ContactServiceServer::new(grpc.clone()))
+        .add_service(ContactHistoryServiceServer::new(grpc.clone()))
+        .add_service(ContactTransferServiceServer::new(grpc)))
 }

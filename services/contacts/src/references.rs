@@ -23,12 +23,23 @@ impl Homes {
     pub fn new(peers: Peers) -> Self {
         Self { peers }
     }
+
+    /// The currency of the caller's company.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        refs::company_currency(&self.peers, caller).await
+    }
 }
 
 impl Homes {
     async fn account(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
         let mut client = AccountServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
-        let request = GetAccountRequest { id: id.to_string(), expand: String::new() };
+        let request = GetAccountRequest {
+            id: id.to_string(),
+            expand: String::new(),
+        };
         let answer = refs::there(client.get_account(request).await)?;
         let account = answer.and_then(|answer| answer.account);
         Ok(account.map(|account| Found::Elsewhere { name: account.name }))
@@ -44,7 +55,9 @@ impl Lookup for Homes {
         id: Uuid,
     ) -> Result<Option<Found>, Error> {
         match kind {
-            "contact" => Ok(store::holds(conn, caller.company_id(), id).await?.then_some(Found::Here)),
+            "contact" => Ok(store::holds(conn, caller.company_id(), id)
+                .await?
+                .then_some(Found::Here)),
             "account" => self.account(caller, id).await,
             MEMBER => refs::member(&self.peers, caller, id).await,
             // Nobody keeps territories yet.

@@ -1,11 +1,16 @@
 //! The use-cases of contacts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+mod stats;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::contacts::v1;
+use kontor_proto::{
+    contacts::v1,
+    records::v1::{FieldFilter, ListQuery},
+};
 use kontor_records::{
-    Record,
+    Record, history,
+    query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
 };
@@ -27,14 +32,79 @@ impl Contacts {
         Self { db, homes }
     }
 
-    /// A contact.
+    /// A page of contacts.
     ///
     /// # Errors
-    /// NotFound.
-    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Contact, Error> {
-        let id = write::parse_id(id)?;
+    /// Invalid names every bad parameter.
+    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Contact>, Error> {
         let mut tx = self.db.read(caller).await?;
-        write::get(&mut tx, caller, id).await
+        query::list::<Contact>(&mut tx, caller, query).await
+    }
+
+    /// A page of an account's contacts, the primary one first unless another order is asked for.
+    ///
+    /// # Errors
+    /// NotFound when there is no such account; Invalid names every bad parameter.
+    pub async fn list_of_account(
+        &self,
+        caller: &Caller,
+        account: &str,
+        mut query: ListQuery,
+    ) -> Result<Page<v1::Contact>, Error> {
+        let account = write::parse_id(account)?;
+        let mut tx = self.db.read(caller).await?;
+        if !refs::is_there(&mut tx, caller, "account", account, &self.homes).await? {
+            return Err(Error::not_found("account"));
+        }
+        if query.order_by.is_empty() {
+            "-is_primary,last_name,first_name".clone_into(&mut query.order_by);
+        }
+        let of_account = FieldFilter {
+            parameter: "account_id".to_owned(),
+            values: vec![account.to_string()],
+        };
+        query.field_filters.push(of_account);
+        query::list::<Contact>(&mut tx, caller, &query).await
+    }
+
+    /// A contact, with the summaries that are wanted.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for an unknown summary.
+    pub async fn get(&self, caller: &Caller, id: &str, expand: &str) -> Result<v1::Contact, Error> {
+        let id = write::parse_id(id)?;
+        let mut errors = FieldErrors::new();
+        let expansions = Expansions::of(expand, Contact::description(), &mut errors);
+        errors.into_result()?;
+        let mut tx = self.db.read(caller).await?;
+        let contact: Contact = write::get(&mut tx, caller, id).await?;
+        let shown = query::show(&mut tx, vec![contact], &expansions).await?;
+        shown
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(Contact::description().one))
+    }
+
+    /// What was changed in a contact, newest first.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for a bad page.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        request: &v1::ListContactHistoryRequest,
+    ) -> Result<history::Page, Error> {
+        let id = write::parse_id(&request.id)?;
+        let mut tx = self.db.read(caller).await?;
+        history::list::<Contact>(&mut tx, caller, id, request.page_size, &request.page_token).await
+    }
+
+    /// The currency of amounts that come without one.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.homes.currency(caller).await
     }
 
     /// Makes a contact.
@@ -69,7 +139,12 @@ impl Contacts {
         request: v1::UpdateContactRequest,
         now: OffsetDateTime,
     ) -> Result<Contact, Error> {
-        let v1::UpdateContactRequest { id, contact, update_mask, etag } = request;
+        let v1::UpdateContactRequest {
+            id,
+            contact,
+            update_mask,
+            etag,
+        } = request;
         let id = write::parse_id(&id)?;
         let mut tx = self.db.begin(caller).await?;
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
@@ -92,7 +167,13 @@ impl Contacts {
     ///
     /// # Errors
     /// NotFound, Forbidden, Stale.
-    pub async fn delete(&self, caller: &Caller, id: &str, etag: &str, now: OffsetDateTime) -> Result<(), Error> {
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
         let id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
         let contact: Contact = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
@@ -138,7 +219,10 @@ impl Contacts {
         let mut tx = self.db.begin(caller).await?;
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
-        let after = Contact { owner_id: Some(owner), ..before.clone() };
+        let after = Contact {
+            owner_id: Some(owner),
+            ..before.clone()
+        };
         self.check(&mut tx, caller, Some(&before), &after).await?;
         let contact = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
         tx.commit().await?;
@@ -160,15 +244,19 @@ impl Contacts {
         let mut tx = self.db.begin(caller).await?;
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(etag)?;
-        let after = Contact { is_primary: true, ..before.clone() };
+        let after = Contact {
+            is_primary: true,
+            ..before.clone()
+        };
         self.step_down(&mut tx, caller, &after, now).await?;
-        let contact = write::update(&mut tx, &before, after, Change::new(caller, now, "made_primary")).await?;
+        let contact =
+            write::update(&mut tx, &before, after, Change::new(caller, now, "made_primary")).await?;
         tx.commit().await?;
         Ok(contact)
     }
 
     /// Checks what a contact refers to.
-    async fn check(
+    pub(crate) async fn check(
         &self,
         tx: &mut TenantTx,
         caller: &Caller,
@@ -193,12 +281,17 @@ impl Contacts {
             return Ok(());
         }
         let account = next.account_id.ok_or(error::Error::NoAccount)?;
-        let former = store::lock_primary(tx, next.company_id, account).await?.filter(|former| *former != next.id);
+        let former = store::lock_primary(tx, next.company_id, account)
+            .await?
+            .filter(|former| *former != next.id);
         let Some(former) = former else { return Ok(()) };
         // Not the caller's doing by right of that contact: it follows from the right to change the other one.
         let system = Caller::system(next.company_id);
         let former: Contact = write::get_for_update(tx, &system, former, "update", Which::Present).await?;
-        let after = Contact { is_primary: false, ..former.clone() };
+        let after = Contact {
+            is_primary: false,
+            ..former.clone()
+        };
         write::update(tx, &former, after, Change::new(caller, now, "stepped_down")).await?;
         Ok(())
     }
@@ -211,10 +304,15 @@ impl Contacts {
         contact: Contact,
         now: OffsetDateTime,
     ) -> Result<Contact, Error> {
-        let (true, Some(account)) = (contact.is_primary, contact.account_id) else { return Ok(contact) };
+        let (true, Some(account)) = (contact.is_primary, contact.account_id) else {
+            return Ok(contact);
+        };
         match store::lock_primary(tx, contact.company_id, account).await? {
             Some(other) if other != contact.id => {
-                let after = Contact { is_primary: false, ..contact.clone() };
+                let after = Contact {
+                    is_primary: false,
+                    ..contact.clone()
+                };
                 write::update(tx, &contact, after, Change::new(caller, now, "stepped_down")).await
             }
             _ => Ok(contact),

@@ -54,11 +54,13 @@ pub async fn lock_primary(
     account: Uuid,
 ) -> Result<Option<Uuid>, sqlx::Error> {
     // Two statements: the second sees what those who held the lock before have written.
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('contacts.primary' || $1::text || $2::text, 0))")
-        .bind(company)
-        .bind(account)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "select pg_advisory_xact_lock(hashtextextended('contacts.primary' || $1::text || $2::text, 0))",
+    )
+    .bind(company)
+    .bind(account)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query_scalar(
         "select id
          from contacts.contacts

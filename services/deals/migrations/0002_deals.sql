@@ -69,3 +69,6 @@ create index deals_owner on deals.deals (company_id, owner_id, created_at) where
 create index deals_account on deals.deals (company_id, account_id) where deleted_at is null;
 create index deals_close_date on deals.deals (company_id, expected_close_date, id) where deleted_at is null;
 create index deals_stage on deals.deals (company_id, stage_id);
+
+-- Words in any order: what `search` looks at, in trigrams.
+create index deals_search on deals.deals using gin (search gin_trgm_ops);

@@ -62,12 +62,16 @@ impl Details {
     pub fn of_request(request: &DealStepRequested) -> Result<Self, Unreadable> {
         let lead = request.context.as_ref().and_then(|context| context.lead.as_ref());
         let wanted = request.deal.as_ref();
-        let amount = wanted.and_then(|deal| deal.amount.as_ref()).or_else(|| lead?.budget.as_ref());
+        let amount = wanted
+            .and_then(|deal| deal.amount.as_ref())
+            .or_else(|| lead?.budget.as_ref());
         let day = wanted.and_then(|deal| deal.expected_close_date.as_deref());
         Ok(Self {
             account_id: Some(id(&request.account_id, "The account's id can't be read.")?),
             contact_ids: vec![id(&request.contact_id, "The contact's id can't be read.")?],
-            lead_id: lead.map(|lead| id(&lead.id, "The lead's id can't be read.")).transpose()?,
+            lead_id: lead
+                .map(|lead| id(&lead.id, "The lead's id can't be read."))
+                .transpose()?,
             amount: amount.map(money).transpose()?,
             expected_close_date: day.map(date).transpose()?,
             source: lead.and_then(|lead| source_word(lead.source())),
@@ -89,7 +93,14 @@ impl Details {
 
     /// Puts them into a deal.
     pub fn write(self, deal: &mut Deal) {
-        let Self { account_id, contact_ids, lead_id, amount, expected_close_date, source } = self;
+        let Self {
+            account_id,
+            contact_ids,
+            lead_id,
+            amount,
+            expected_close_date,
+            source,
+        } = self;
         deal.account_id = account_id;
         deal.contact_ids = contact_ids;
         deal.lead_id = lead_id;
@@ -107,7 +118,11 @@ impl Details {
             ConversionFill::Unspecified | ConversionFill::Blanks => (self, lead),
         };
         let mut contact_ids = self.contact_ids.clone();
-        contact_ids.extend(lead.contact_ids.iter().filter(|id| !self.contact_ids.contains(id)));
+        contact_ids.extend(
+            lead.contact_ids
+                .iter()
+                .filter(|id| !self.contact_ids.contains(id)),
+        );
         Self {
             account_id: first.account_id.or(second.account_id),
             contact_ids,
@@ -129,7 +144,9 @@ impl Filled {
     /// A deal's details with what was written taken back, but for what somebody has changed since.
     #[must_use]
     pub fn taken_back(&self, now: Details) -> Details {
-        let Some((before, after)) = &self.0 else { return now };
+        let Some((before, after)) = &self.0 else {
+            return now;
+        };
         Details {
             account_id: back(now.account_id, &before.account_id, &after.account_id),
             contact_ids: back(now.contact_ids, &before.contact_ids, &after.contact_ids),
@@ -153,7 +170,13 @@ pub fn name_of(request: &DealStepRequested) -> String {
     let company = lead.and_then(|lead| lead.company_name.as_deref());
     let person = lead.map(|lead| lead.full_name.as_str());
     let names = [wanted, company, person];
-    names.into_iter().flatten().map(str::trim).find(|name| !name.is_empty()).unwrap_or("Deal").to_owned()
+    names
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(|name| !name.is_empty())
+        .unwrap_or("Deal")
+        .to_owned()
 }
 
 fn id(text: &str, otherwise: &'static str) -> Result<Uuid, Unreadable> {
@@ -161,7 +184,10 @@ fn id(text: &str, otherwise: &'static str) -> Result<Uuid, Unreadable> {
 }
 
 fn money(money: &records::Money) -> Result<(Decimal, String), Unreadable> {
-    let amount = money.amount.parse().map_err(|_| Unreadable("The deal's amount can't be read."))?;
+    let amount = money
+        .amount
+        .parse()
+        .map_err(|_| Unreadable("The deal's amount can't be read."))?;
     Ok((amount, money.currency.clone()))
 }
 
@@ -199,7 +225,10 @@ mod tests {
 
     fn request(lead: Lead, deal: Option<ConvertLeadDeal>) -> DealStepRequested {
         DealStepRequested {
-            context: Some(ConversionContext { lead: Some(lead), ..ConversionContext::default() }),
+            context: Some(ConversionContext {
+                lead: Some(lead),
+                ..ConversionContext::default()
+            }),
             account_id: Uuid::now_v7().to_string(),
             contact_id: Uuid::now_v7().to_string(),
             deal,
@@ -211,7 +240,10 @@ mod tests {
         Lead {
             id: Uuid::now_v7().to_string(),
             full_name: "Ada Lovelace".into(),
-            budget: Some(records::Money { amount: "500".into(), currency: "EUR".into() }),
+            budget: Some(records::Money {
+                amount: "500".into(),
+                currency: "EUR".into(),
+            }),
             ..Lead::default()
         }
     }
@@ -220,8 +252,14 @@ mod tests {
     fn a_deal_is_worth_the_budget_unless_the_caller_says_otherwise() {
         let details = Details::of_request(&request(lead(), None)).unwrap();
         assert_eq!(details.amount, Some((Decimal::from(500), "EUR".into())));
-        let amount = Some(records::Money { amount: "7.50".into(), currency: "USD".into() });
-        let wanted = ConvertLeadDeal { amount, ..ConvertLeadDeal::default() };
+        let amount = Some(records::Money {
+            amount: "7.50".into(),
+            currency: "USD".into(),
+        });
+        let wanted = ConvertLeadDeal {
+            amount,
+            ..ConvertLeadDeal::default()
+        };
         let details = Details::of_request(&request(lead(), Some(wanted))).unwrap();
         assert_eq!(details.amount, Some(("7.50".parse().unwrap(), "USD".into())));
     }
@@ -229,25 +267,41 @@ mod tests {
     #[test]
     fn a_deal_is_named_after_the_company_or_else_the_person() {
         assert_eq!(name_of(&request(lead(), None)), "Ada Lovelace");
-        let employed = Lead { company_name: Some("Engines".into()), ..lead() };
+        let employed = Lead {
+            company_name: Some("Engines".into()),
+            ..lead()
+        };
         assert_eq!(name_of(&request(employed.clone(), None)), "Engines");
-        let wanted = ConvertLeadDeal { name: Some("Big one".into()), ..ConvertLeadDeal::default() };
+        let wanted = ConvertLeadDeal {
+            name: Some("Big one".into()),
+            ..ConvertLeadDeal::default()
+        };
         assert_eq!(name_of(&request(employed, Some(wanted))), "Big one");
     }
 
     #[test]
     fn a_linked_deal_gets_the_contact_beside_its_own() {
         let own = Uuid::now_v7();
-        let deal = Details { contact_ids: vec![own], ..Details::default() };
+        let deal = Details {
+            contact_ids: vec![own],
+            ..Details::default()
+        };
         let lead = Details::of_request(&request(lead(), None)).unwrap();
         let filled = deal.filled(&lead, ConversionFill::Blanks);
         assert_eq!(filled.contact_ids, [own, lead.contact_ids[0]]);
-        assert_eq!(filled.filled(&lead, ConversionFill::Blanks), filled, "and only once");
+        assert_eq!(
+            filled.filled(&lead, ConversionFill::Blanks),
+            filled,
+            "and only once"
+        );
     }
 
     #[test]
     fn a_date_that_is_none_is_told() {
-        let wanted = ConvertLeadDeal { expected_close_date: Some("soon".into()), ..ConvertLeadDeal::default() };
+        let wanted = ConvertLeadDeal {
+            expected_close_date: Some("soon".into()),
+            ..ConvertLeadDeal::default()
+        };
         let unreadable = Details::of_request(&request(lead(), Some(wanted))).unwrap_err();
         assert_eq!(unreadable, Unreadable("The deal's closing date can't be read."));
     }

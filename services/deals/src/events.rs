@@ -30,7 +30,12 @@ pub fn listen(host: &Host, bus: &Bus) {
 struct Reactions;
 
 impl Handle<DealStepRequested> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: DealStepRequested) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: DealStepRequested,
+    ) -> Result<(), Error> {
         convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
     }
 }
@@ -47,7 +52,12 @@ impl Handle<ConversionUndoRequested> for Reactions {
 }
 
 impl Handle<MembersChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: MembersChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: MembersChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }
@@ -60,13 +70,23 @@ impl Handle<CompanyCreated> for Reactions {
 }
 
 impl Handle<AccountsChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: AccountsChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: AccountsChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, "account", &event.changes).await
     }
 }
 
 impl Handle<ContactsChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: ContactsChanged) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ContactsChanged,
+    ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, "contact", &event.changes).await
     }
 }

@@ -1,18 +1,19 @@
 //! Decode, one call, encode.
 
+mod history;
 mod pipelines;
-
-use std::collections::HashMap;
+mod transfer;
 
 use kontor_chassis::Caller;
 use kontor_proto::deals::v1::{self, deal_service_server::DealService};
-use kontor_records::Record;
+use kontor_records::{Record, query::Page, transfer::Imports};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
-    model::{Deal, DealStatus, Step},
+    imports::Importing,
+    model::{Deal, Step},
     pipeline,
     service::Deals,
 };
@@ -23,33 +24,44 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Clone)]
 pub struct Grpc {
     deals: Deals,
+    imports: Imports<Importing>,
 }
 
 impl Grpc {
-    /// Over these use-cases.
+    /// Over these use-cases and imports.
     #[must_use]
-    pub fn new(deals: Deals) -> Self {
-        Self { deals }
+    pub fn new(deals: Deals, imports: Imports<Importing>) -> Self {
+        Self { deals, imports }
     }
 
     /// A deal with what its stage says of it.
     async fn shown(&self, caller: &Caller, deal: Deal) -> Result<v1::Deal, Status> {
-        let limits = self.deals.rotting_days(caller, &[deal.stage_id]).await?;
-        Ok(shown(deal, &limits))
+        let mut deals = [deal.into_message()];
+        self.mark_rotting(caller, &mut deals).await?;
+        let [deal] = deals;
+        Ok(deal)
+    }
+
+    /// Marks those that are longer in their stages than those allow.
+    async fn mark_rotting(&self, caller: &Caller, deals: &mut [v1::Deal]) -> Result<(), Status> {
+        let stage = |deal: &v1::Deal| -> Option<Uuid> { deal.stage_id.as_deref()?.parse().ok() };
+        let stages: Vec<Uuid> = deals.iter().filter_map(stage).collect();
+        let limits = self.deals.rotting_days(caller, &stages).await?;
+        for deal in deals {
+            let limit = stage(deal).and_then(|stage| limits.get(&stage)).copied();
+            let is_open = deal.status() == v1::DealStatus::Open;
+            deal.is_rotting = is_open && pipeline::is_rotting(limit, deal.days_in_stage);
+        }
+        Ok(())
     }
 
     async fn take(&self, caller: &Caller, id: &str, etag: &str, step: Step) -> Result<v1::Deal, Status> {
-        let deal = self.deals.take(caller, id, etag, step, OffsetDateTime::now_utc()).await?;
+        let deal = self
+            .deals
+            .take(caller, id, etag, step, OffsetDateTime::now_utc())
+            .await?;
         self.shown(caller, deal).await
     }
-}
-
-/// A deal as it is answered, by the days after which deals of its stage rot.
-fn shown(deal: Deal, limits: &HashMap<Uuid, i32>) -> v1::Deal {
-    let days = pipeline::days_between(deal.stage_entered_at, OffsetDateTime::now_utc());
-    let is_rotting =
-        deal.status == DealStatus::Open && limits.get(&deal.stage_id).is_some_and(|limit| days > *limit);
-    v1::Deal { is_rotting, ..deal.into_message() }
 }
 
 #[tonic::async_trait]
@@ -57,35 +69,84 @@ impl DealService for Grpc {
     async fn create_deal(&self, request: Request<v1::CreateDealRequest>) -> Answer<v1::CreateDealResponse> {
         let caller = Caller::of(&request)?;
         let message = request.into_inner().deal.unwrap_or_default();
-        let deal = self.deals.create(&caller, message, OffsetDateTime::now_utc()).await?;
-        Ok(Response::new(v1::CreateDealResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let deal = self
+            .deals
+            .create(&caller, message, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::CreateDealResponse {
+            deal: Some(self.shown(&caller, deal).await?),
+        }))
+    }
+
+    async fn list_deals(&self, request: Request<v1::ListDealsRequest>) -> Answer<v1::ListDealsResponse> {
+        let caller = Caller::of(&request)?;
+        let query = request.into_inner().query.unwrap_or_default();
+        let Page {
+            mut records,
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
+        } = self.deals.list(&caller, &query).await?;
+        self.mark_rotting(&caller, &mut records).await?;
+        Ok(Response::new(v1::ListDealsResponse {
+            deals: records,
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
+        }))
     }
 
     async fn get_deal(&self, request: Request<v1::GetDealRequest>) -> Answer<v1::GetDealResponse> {
         let caller = Caller::of(&request)?;
-        let v1::GetDealRequest { id, expand: _ } = request.into_inner();
-        let deal = self.deals.get(&caller, &id).await?;
-        Ok(Response::new(v1::GetDealResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let v1::GetDealRequest { id, expand } = request.into_inner();
+        let mut deals = [self.deals.get(&caller, &id, &expand).await?];
+        self.mark_rotting(&caller, &mut deals).await?;
+        let [deal] = deals;
+        Ok(Response::new(v1::GetDealResponse { deal: Some(deal) }))
+    }
+
+    async fn get_deal_stats(
+        &self,
+        request: Request<v1::GetDealStatsRequest>,
+    ) -> Answer<v1::GetDealStatsResponse> {
+        let caller = Caller::of(&request)?;
+        let query = request.into_inner().query.unwrap_or_default();
+        Ok(Response::new(self.deals.stats(&caller, &query).await?))
     }
 
     async fn update_deal(&self, request: Request<v1::UpdateDealRequest>) -> Answer<v1::UpdateDealResponse> {
         let caller = Caller::of(&request)?;
-        let deal = self.deals.update(&caller, request.into_inner(), OffsetDateTime::now_utc()).await?;
-        Ok(Response::new(v1::UpdateDealResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let deal = self
+            .deals
+            .update(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::UpdateDealResponse {
+            deal: Some(self.shown(&caller, deal).await?),
+        }))
     }
 
     async fn delete_deal(&self, request: Request<v1::DeleteDealRequest>) -> Answer<()> {
         let caller = Caller::of(&request)?;
         let v1::DeleteDealRequest { id, etag } = request.into_inner();
-        self.deals.delete(&caller, &id, &etag, OffsetDateTime::now_utc()).await?;
+        self.deals
+            .delete(&caller, &id, &etag, OffsetDateTime::now_utc())
+            .await?;
         Ok(Response::new(()))
     }
 
-    async fn restore_deal(&self, request: Request<v1::RestoreDealRequest>) -> Answer<v1::RestoreDealResponse> {
+    async fn restore_deal(
+        &self,
+        request: Request<v1::RestoreDealRequest>,
+    ) -> Answer<v1::RestoreDealResponse> {
         let caller = Caller::of(&request)?;
         let v1::RestoreDealRequest { id, etag } = request.into_inner();
-        let deal = self.deals.restore(&caller, &id, &etag, OffsetDateTime::now_utc()).await?;
-        Ok(Response::new(v1::RestoreDealResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let deal = self
+            .deals
+            .restore(&caller, &id, &etag, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::RestoreDealResponse {
+            deal: Some(self.shown(&caller, deal).await?),
+        }))
     }
 
     async fn assign_deal_owner(
@@ -93,14 +154,24 @@ impl DealService for Grpc {
         request: Request<v1::AssignDealOwnerRequest>,
     ) -> Answer<v1::AssignDealOwnerResponse> {
         let caller = Caller::of(&request)?;
-        let deal = self.deals.assign_owner(&caller, request.into_inner(), OffsetDateTime::now_utc()).await?;
-        Ok(Response::new(v1::AssignDealOwnerResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let deal = self
+            .deals
+            .assign_owner(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::AssignDealOwnerResponse {
+            deal: Some(self.shown(&caller, deal).await?),
+        }))
     }
 
     async fn move_deal(&self, request: Request<v1::MoveDealRequest>) -> Answer<v1::MoveDealResponse> {
         let caller = Caller::of(&request)?;
-        let deal = self.deals.move_to(&caller, request.into_inner(), OffsetDateTime::now_utc()).await?;
-        Ok(Response::new(v1::MoveDealResponse { deal: Some(self.shown(&caller, deal).await?) }))
+        let deal = self
+            .deals
+            .move_to(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::MoveDealResponse {
+            deal: Some(self.shown(&caller, deal).await?),
+        }))
     }
 
     async fn win_deal(&self, request: Request<v1::WinDealRequest>) -> Answer<v1::WinDealResponse> {

@@ -11,6 +11,7 @@ pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
+pub mod imports;
 pub mod model;
 pub mod pipeline;
 pub mod references;
@@ -18,10 +19,12 @@ pub mod service;
 pub mod store;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay};
+use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::deals::v1::{
-    deal_service_server::DealServiceServer, pipeline_service_server::PipelineServiceServer,
+    deal_history_service_server::DealHistoryServiceServer, deal_service_server::DealServiceServer,
+    deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
+use kontor_records::transfer::Imports;
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -33,11 +36,16 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// Begins to hear and to tell, and answers the rpcs to serve.
 ///
 /// # Errors
-/// None yet; the shape is that of every service.
+/// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let grpc = grpc::Grpc::new(deals);
-    Ok(Routes::new(DealServiceServer::new(grpc.clone())).add_service(PipelineServiceServer::new(grpc)))
+    let imports = Imports::new(&host, imports::Importing::new(deals.clone()))?;
+    imports.watched_by(Timers::new(&host)).spawn();
+    let grpc = grpc::Grpc::new(deals, imports);
+    Ok(Routes::new(DealServiceServer::new(grpc.clone()))
+        .add_service(PipelineServiceServer::new(grpc.clone()))
+        .add_service(DealHistoryServiceServer::new(grpc.clone()))
+        .add_service(DealTransferServiceServer::new(grpc)))
 }

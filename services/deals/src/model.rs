@@ -162,7 +162,13 @@ impl Deal {
         }
     }
 
-    fn close(&mut self, status: DealStatus, probability: i32, category: ForecastCategory, now: OffsetDateTime) {
+    fn close(
+        &mut self,
+        status: DealStatus,
+        probability: i32,
+        category: ForecastCategory,
+        now: OffsetDateTime,
+    ) {
         self.status = status;
         self.probability = probability;
         self.forecast_category = category;

@@ -26,12 +26,23 @@ impl Homes {
     pub fn new(peers: Peers) -> Self {
         Self { peers }
     }
+
+    /// The currency of the caller's company.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        refs::company_currency(&self.peers, caller).await
+    }
 }
 
 impl Homes {
     async fn account(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
         let mut client = AccountServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
-        let request = GetAccountRequest { id: id.to_string(), expand: String::new() };
+        let request = GetAccountRequest {
+            id: id.to_string(),
+            expand: String::new(),
+        };
         let answer = refs::there(client.get_account(request).await)?;
         let account = answer.and_then(|answer| answer.account);
         Ok(account.map(|account| Found::Elsewhere { name: account.name }))
@@ -39,15 +50,23 @@ impl Homes {
 
     async fn contact(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
         let mut client = ContactServiceClient::new(self.peers.on_behalf_of("contacts", caller)?);
-        let request = GetContactRequest { id: id.to_string(), expand: String::new() };
+        let request = GetContactRequest {
+            id: id.to_string(),
+            expand: String::new(),
+        };
         let answer = refs::there(client.get_contact(request).await)?;
         let contact = answer.and_then(|answer| answer.contact);
-        Ok(contact.map(|contact| Found::Elsewhere { name: contact.full_name }))
+        Ok(contact.map(|contact| Found::Elsewhere {
+            name: contact.full_name,
+        }))
     }
 
     async fn lead(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
         let mut client = LeadServiceClient::new(self.peers.on_behalf_of("leads", caller)?);
-        let request = GetLeadRequest { id: id.to_string(), expand: String::new() };
+        let request = GetLeadRequest {
+            id: id.to_string(),
+            expand: String::new(),
+        };
         let answer = refs::there(client.get_lead(request).await)?;
         let lead = answer.and_then(|answer| answer.lead);
         Ok(lead.map(|lead| Found::Elsewhere { name: lead.full_name }))

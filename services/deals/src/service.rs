@@ -1,14 +1,16 @@
 //! The use-cases of deals: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
-mod places;
 pub mod pipelines;
+mod places;
+mod stats;
 mod steps;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::deals::v1;
+use kontor_proto::{deals::v1, records::v1::ListQuery};
 use kontor_records::{
-    Record,
+    Record, history,
+    query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
 };
@@ -36,14 +38,53 @@ impl Deals {
         Self { db, homes }
     }
 
-    /// A deal.
+    /// A page of deals.
     ///
     /// # Errors
-    /// NotFound.
-    pub async fn get(&self, caller: &Caller, id: &str) -> Result<Deal, Error> {
-        let id = write::parse_id(id)?;
+    /// Invalid names every bad parameter.
+    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Deal>, Error> {
         let mut tx = self.db.read(caller).await?;
-        write::get(&mut tx, caller, id).await
+        query::list::<Deal>(&mut tx, caller, query).await
+    }
+
+    /// A deal, with the summaries that are wanted.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for an unknown summary.
+    pub async fn get(&self, caller: &Caller, id: &str, expand: &str) -> Result<v1::Deal, Error> {
+        let id = write::parse_id(id)?;
+        let mut errors = FieldErrors::new();
+        let expansions = Expansions::of(expand, Deal::description(), &mut errors);
+        errors.into_result()?;
+        let mut tx = self.db.read(caller).await?;
+        let deal: Deal = write::get(&mut tx, caller, id).await?;
+        let shown = query::show(&mut tx, vec![deal], &expansions).await?;
+        shown
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(Deal::description().one))
+    }
+
+    /// What was changed in a deal, newest first.
+    ///
+    /// # Errors
+    /// NotFound; Invalid for a bad page.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        request: &v1::ListDealHistoryRequest,
+    ) -> Result<history::Page, Error> {
+        let id = write::parse_id(&request.id)?;
+        let mut tx = self.db.read(caller).await?;
+        history::list::<Deal>(&mut tx, caller, id, request.page_size, &request.page_token).await
+    }
+
+    /// The currency of amounts that come without one.
+    ///
+    /// # Errors
+    /// As identity fails.
+    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.homes.currency(caller).await
     }
 
     /// Makes a deal.
@@ -62,7 +103,8 @@ impl Deals {
         errors.into_result()?;
         let mut tx = self.db.begin(caller).await?;
         let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
-        let (pipeline, stage) = pipelines::stage_for(&mut tx, deal.company_id, pipeline, stage, now).await??;
+        let (pipeline, stage) =
+            pipelines::stage_for(&mut tx, deal.company_id, pipeline, stage, now).await??;
         deal.probability_by_hand = by_hand;
         deal.enter(pipeline, &stage, now);
         refs::check(&mut tx, caller, None, &deal, &self.homes).await?;
@@ -81,7 +123,12 @@ impl Deals {
         request: v1::UpdateDealRequest,
         now: OffsetDateTime,
     ) -> Result<Deal, Error> {
-        let v1::UpdateDealRequest { id, deal, mut update_mask, etag } = request;
+        let v1::UpdateDealRequest {
+            id,
+            deal,
+            mut update_mask,
+            etag,
+        } = request;
         let message = deal.unwrap_or_default();
         let id = write::parse_id(&id)?;
         let mut tx = self.db.begin(caller).await?;
@@ -97,7 +144,8 @@ impl Deals {
         if let Some(by_hand) = by_hand {
             after.probability_by_hand = by_hand;
         }
-        self.settle_stage(&mut tx, &before, &mut after, by_hand, now).await?;
+        self.settle_stage(&mut tx, &before, &mut after, by_hand, now)
+            .await?;
         refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
         let deal = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
         tx.commit().await?;
@@ -108,7 +156,13 @@ impl Deals {
     ///
     /// # Errors
     /// NotFound, Forbidden, Stale.
-    pub async fn delete(&self, caller: &Caller, id: &str, etag: &str, now: OffsetDateTime) -> Result<(), Error> {
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
         let id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
         let deal: Deal = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
@@ -156,11 +210,44 @@ impl Deals {
         let mut tx = self.db.begin(caller).await?;
         let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
-        let after = Deal { owner_id: Some(owner), ..before.clone() };
+        let after = Deal {
+            owner_id: Some(owner),
+            ..before.clone()
+        };
         refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
         let deal = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
         tx.commit().await?;
         Ok(deal)
+    }
+
+    /// Completes a deal that comes from a file: it comes into its stage, and what it refers to has to be there.
+    ///
+    /// # Errors
+    /// Refused, naming every reference to what isn't there.
+    pub(crate) async fn complete(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        before: Option<&Deal>,
+        deal: &mut Deal,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        match before {
+            Some(before) => {
+                if deal.probability != before.probability {
+                    deal.probability_by_hand = true;
+                }
+                self.settle_stage(tx, before, deal, None, now).await?;
+            }
+            None => {
+                let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
+                let (pipeline, stage) =
+                    pipelines::stage_for(tx, deal.company_id, pipeline, stage, now).await??;
+                deal.probability_by_hand = deal.probability != 0;
+                deal.enter(pipeline, &stage, now);
+            }
+        }
+        refs::check(tx, caller, before, deal, &self.homes).await
     }
 
     /// After how many days in their stages deals rot, by stage.

@@ -16,7 +16,10 @@ pub const ROOM: i64 = 65_536;
 /// # Errors
 /// When the database refuses.
 pub async fn last_position(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("select nextval('deals.positions') * $1").bind(ROOM).fetch_one(conn).await
+    sqlx::query_scalar("select nextval('deals.positions') * $1")
+        .bind(ROOM)
+        .fetch_one(conn)
+        .await
 }
 
 /// Puts a card at a position of a stage. The version of the deal stays: the caller changes it too.

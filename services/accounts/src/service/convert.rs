@@ -56,8 +56,12 @@ pub async fn undo(
 ) -> Result<(), Error> {
     let conversion = write::parse_id(&request.conversion_id)?;
     steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed { account, matched_existing, version, filled }) =
-        steps::find(tx, company, conversion).await?
+    if let Some(Step::Completed {
+        account,
+        matched_existing,
+        version,
+        filled,
+    }) = steps::find(tx, company, conversion).await?
     {
         if matched_existing {
             empty(tx, company, account, &filled, now).await?;
@@ -83,7 +87,9 @@ async fn link_or_make(
         let given = write::parse_id(given)?;
         return Ok(match load(tx, company, given, Which::Present).await? {
             Some(account) => link(tx, &actor, account, &details, context.fill(), now).await?,
-            None => Step::Failed { reason: "The account that was to be linked is not there any more.".to_owned() },
+            None => Step::Failed {
+                reason: "The account that was to be linked is not there any more.".to_owned(),
+            },
         });
     }
     let name = conversion::name_of(&lead);
@@ -92,7 +98,9 @@ async fn link_or_make(
     let mut keys = vec![format!("name {name_key}")];
     keys.extend(domain.iter().map(|domain| format!("domain {domain}")));
     steps::lock(tx, company, &keys).await?;
-    if let [only] = store::matching(tx, company, &name_key, domain.as_deref()).await?.as_slice()
+    if let [only] = store::matching(tx, company, &name_key, domain.as_deref())
+        .await?
+        .as_slice()
         && let Some(account) = load(tx, company, *only, Which::Present).await?
     {
         return link(tx, &actor, account, &details, context.fill(), now).await;
@@ -130,8 +138,20 @@ async fn link(
         (after, Filled::between(own, full))
     };
     let account = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
-    steps::follow(tx, account.company_id, account.id, before.version, account.version).await?;
-    Ok(Step::Completed { account: account.id, matched_existing: true, version: account.version, filled })
+    steps::follow(
+        tx,
+        account.company_id,
+        account.id,
+        before.version,
+        account.version,
+    )
+    .await?;
+    Ok(Step::Completed {
+        account: account.id,
+        matched_existing: true,
+        version: account.version,
+        filled,
+    })
 }
 
 /// Takes out of an account what a conversion wrote into it.
@@ -142,7 +162,9 @@ async fn empty(
     filled: &Filled,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(before) = load(tx, company, account, Which::Any).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, account, Which::Any).await? else {
+        return Ok(());
+    };
     let mut after = before.clone();
     filled.taken_back(Details::of_account(&before)).write(&mut after);
     after.settle();
@@ -162,7 +184,9 @@ async fn remove(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, account, Which::Present).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, account, Which::Present).await? else {
+        return Ok(());
+    };
     if let Some(heir) = steps::heir(tx, company, conversion, account).await? {
         steps::inherit(tx, company, heir).await?;
         return Ok(());
@@ -177,8 +201,14 @@ async fn remove(
 async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
     let conversion_id = conversion.to_string();
     let message = match step {
-        Step::Completed { account, matched_existing, .. } => {
-            let name = load(tx, company, account, Which::Any).await?.map(|account| account.title());
+        Step::Completed {
+            account,
+            matched_existing,
+            ..
+        } => {
+            let name = load(tx, company, account, Which::Any)
+                .await?
+                .map(|account| account.title());
             let event = AccountStepCompleted {
                 conversion_id,
                 account_id: account.to_string(),
@@ -187,7 +217,14 @@ async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) ->
             };
             Outgoing::new(company, None, &event)
         }
-        Step::Failed { reason } => Outgoing::new(company, None, &AccountStepFailed { conversion_id, reason }),
+        Step::Failed { reason } => Outgoing::new(
+            company,
+            None,
+            &AccountStepFailed {
+                conversion_id,
+                reason,
+            },
+        ),
         Step::Undone => return Ok(()),
     };
     Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
@@ -204,9 +241,14 @@ async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Resul
 /// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
 fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
     Ok(match &context.requested_by {
-        Some(user) => {
-            Caller::person(write::parse_id(user)?, company, Uuid::nil(), "", Permissions::default(), None)
-        }
+        Some(user) => Caller::person(
+            write::parse_id(user)?,
+            company,
+            Uuid::nil(),
+            "",
+            Permissions::default(),
+            None,
+        ),
         None => Caller::system(company),
     })
 }

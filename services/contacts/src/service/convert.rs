@@ -55,8 +55,12 @@ pub async fn undo(
 ) -> Result<(), Error> {
     let conversion = write::parse_id(&request.conversion_id)?;
     steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed { contact, matched_existing, version, filled }) =
-        steps::find(tx, company, conversion).await?
+    if let Some(Step::Completed {
+        contact,
+        matched_existing,
+        version,
+        filled,
+    }) = steps::find(tx, company, conversion).await?
     {
         if matched_existing {
             empty(tx, company, contact, &filled, now).await?;
@@ -82,7 +86,9 @@ async fn link_or_make(
         let given = write::parse_id(given)?;
         return Ok(match load(tx, company, given, Which::Present).await? {
             Some(contact) => link(tx, &actor, contact, &details, context.fill(), now).await?,
-            None => Step::Failed { reason: "The contact that was to be linked is not there any more.".to_owned() },
+            None => Step::Failed {
+                reason: "The contact that was to be linked is not there any more.".to_owned(),
+            },
         });
     }
     if let Some(email) = lead.email.as_deref() {
@@ -126,8 +132,20 @@ async fn link(
         (after, Filled::between(own, full))
     };
     let contact = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
-    steps::follow(tx, contact.company_id, contact.id, before.version, contact.version).await?;
-    Ok(Step::Completed { contact: contact.id, matched_existing: true, version: contact.version, filled })
+    steps::follow(
+        tx,
+        contact.company_id,
+        contact.id,
+        before.version,
+        contact.version,
+    )
+    .await?;
+    Ok(Step::Completed {
+        contact: contact.id,
+        matched_existing: true,
+        version: contact.version,
+        filled,
+    })
 }
 
 /// Takes out of a contact what a conversion wrote into it.
@@ -138,7 +156,9 @@ async fn empty(
     filled: &Filled,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(before) = load(tx, company, contact, Which::Any).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, contact, Which::Any).await? else {
+        return Ok(());
+    };
     let mut after = before.clone();
     filled.taken_back(Details::of_contact(&before)).write(&mut after);
     after.settle();
@@ -158,7 +178,9 @@ async fn remove(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, contact, Which::Present).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, contact, Which::Present).await? else {
+        return Ok(());
+    };
     if let Some(heir) = steps::heir(tx, company, conversion, contact).await? {
         steps::inherit(tx, company, heir).await?;
         return Ok(());
@@ -173,8 +195,14 @@ async fn remove(
 async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
     let conversion_id = conversion.to_string();
     let message = match step {
-        Step::Completed { contact, matched_existing, .. } => {
-            let name = load(tx, company, contact, Which::Any).await?.map(|contact| contact.title());
+        Step::Completed {
+            contact,
+            matched_existing,
+            ..
+        } => {
+            let name = load(tx, company, contact, Which::Any)
+                .await?
+                .map(|contact| contact.title());
             let event = ContactStepCompleted {
                 conversion_id,
                 contact_id: contact.to_string(),
@@ -183,7 +211,14 @@ async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) ->
             };
             Outgoing::new(company, None, &event)
         }
-        Step::Failed { reason } => Outgoing::new(company, None, &ContactStepFailed { conversion_id, reason }),
+        Step::Failed { reason } => Outgoing::new(
+            company,
+            None,
+            &ContactStepFailed {
+                conversion_id,
+                reason,
+            },
+        ),
         Step::Undone => return Ok(()),
     };
     Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
@@ -200,9 +235,14 @@ async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Resul
 /// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
 fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
     Ok(match &context.requested_by {
-        Some(user) => {
-            Caller::person(write::parse_id(user)?, company, Uuid::nil(), "", Permissions::default(), None)
-        }
+        Some(user) => Caller::person(
+            write::parse_id(user)?,
+            company,
+            Uuid::nil(),
+            "",
+            Permissions::default(),
+            None,
+        ),
         None => Caller::system(company),
     })
 }

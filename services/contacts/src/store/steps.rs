@@ -26,7 +26,11 @@ pub async fn lock(conn: &mut PgConnection, company: Uuid, keys: &[String]) -> Re
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn find(conn: &mut PgConnection, company: Uuid, conversion: Uuid) -> Result<Option<Step>, sqlx::Error> {
+pub async fn find(
+    conn: &mut PgConnection,
+    company: Uuid,
+    conversion: Uuid,
+) -> Result<Option<Step>, sqlx::Error> {
     let row = sqlx::query(
         "select state, contact_id, matched_existing, version_after, filled, reason
          from contacts.conversion_steps
@@ -49,7 +53,9 @@ pub async fn find(conn: &mut PgConnection, company: Uuid, conversion: Uuid) -> R
                 filled,
             }
         }
-        "failed" => Step::Failed { reason: row.try_get(5)? },
+        "failed" => Step::Failed {
+            reason: row.try_get(5)?,
+        },
         _ => Step::Undone,
     };
     Ok(Some(step))
@@ -67,9 +73,19 @@ pub async fn save(
 ) -> Result<(), sqlx::Error> {
     let nothing = Filled::default();
     let (state, contact, matched_existing, version, filled, reason) = match step {
-        Step::Completed { contact, matched_existing, version, filled } => {
-            ("completed", Some(contact), *matched_existing, Some(version), filled, None)
-        }
+        Step::Completed {
+            contact,
+            matched_existing,
+            version,
+            filled,
+        } => (
+            "completed",
+            Some(contact),
+            *matched_existing,
+            Some(version),
+            filled,
+            None,
+        ),
         Step::Failed { reason } => ("failed", None, false, None, &nothing, Some(reason)),
         Step::Undone => ("undone", None, false, None, &nothing, None),
     };

@@ -4,7 +4,7 @@ use kontor_chassis::{Caller, Error, TenantTx, caller::Permissions};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{
     deals::v1::{DealStepCompleted, DealStepFailed},
-    leads::v1::{DealStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested},
+    leads::v1::{ConversionContext, ConversionFill, ConversionUndoRequested, DealStepRequested},
 };
 use kontor_records::{
     Record,
@@ -56,8 +56,12 @@ pub async fn undo(
 ) -> Result<(), Error> {
     let conversion = write::parse_id(&request.conversion_id)?;
     steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed { deal, matched_existing, version, filled }) =
-        steps::find(tx, company, conversion).await?
+    if let Some(Step::Completed {
+        deal,
+        matched_existing,
+        version,
+        filled,
+    }) = steps::find(tx, company, conversion).await?
     {
         if matched_existing {
             empty(tx, company, deal, &filled, now).await?;
@@ -78,14 +82,20 @@ async fn link_or_make(
 ) -> Result<Step, Error> {
     let details = match Details::of_request(request) {
         Ok(details) => details,
-        Err(unreadable) => return Ok(Step::Failed { reason: unreadable.0.to_owned() }),
+        Err(unreadable) => {
+            return Ok(Step::Failed {
+                reason: unreadable.0.to_owned(),
+            });
+        }
     };
     let actor = actor(company, context)?;
     if let Some(given) = &request.given_deal_id {
         let given = write::parse_id(given)?;
         return Ok(match load(tx, company, given, Which::Present).await? {
             Some(deal) => link(tx, &actor, deal, &details, context.fill(), now).await?,
-            None => Step::Failed { reason: "The deal that was to be linked is not there any more.".to_owned() },
+            None => Step::Failed {
+                reason: "The deal that was to be linked is not there any more.".to_owned(),
+            },
         });
     }
     let wanted = request.deal.clone().unwrap_or_default();
@@ -93,7 +103,11 @@ async fn link_or_make(
     let stage = wanted.stage_id.as_deref().map(write::parse_id).transpose()?;
     let (pipeline, stage) = match pipelines::stage_for(tx, company, pipeline, stage, now).await? {
         Ok(place) => place,
-        Err(refusal) => return Ok(Step::Failed { reason: refusal.to_string() }),
+        Err(refusal) => {
+            return Ok(Step::Failed {
+                reason: refusal.to_string(),
+            });
+        }
     };
     let mut deal = Deal::draft(write::parse_id(&request.new_deal_id)?, &actor, now);
     deal.name = conversion::name_of(request);
@@ -127,7 +141,12 @@ async fn link(
     };
     let deal = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
     steps::follow(tx, deal.company_id, deal.id, before.version, deal.version).await?;
-    Ok(Step::Completed { deal: deal.id, matched_existing: true, version: deal.version, filled })
+    Ok(Step::Completed {
+        deal: deal.id,
+        matched_existing: true,
+        version: deal.version,
+        filled,
+    })
 }
 
 /// Takes out of a deal what a conversion wrote into it.
@@ -138,7 +157,9 @@ async fn empty(
     filled: &Filled,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(before) = load(tx, company, deal, Which::Any).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, deal, Which::Any).await? else {
+        return Ok(());
+    };
     let mut after = before.clone();
     filled.taken_back(Details::of_deal(&before)).write(&mut after);
     let system = Caller::system(company);
@@ -157,7 +178,9 @@ async fn remove(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, deal, Which::Present).await? else { return Ok(()) };
+    let Some(before) = load(tx, company, deal, Which::Present).await? else {
+        return Ok(());
+    };
     if let Some(heir) = steps::heir(tx, company, conversion, deal).await? {
         steps::inherit(tx, company, heir).await?;
         return Ok(());
@@ -172,8 +195,14 @@ async fn remove(
 async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
     let conversion_id = conversion.to_string();
     let message = match step {
-        Step::Completed { deal, matched_existing, .. } => {
-            let name = load(tx, company, deal, Which::Any).await?.map(|deal| deal.title());
+        Step::Completed {
+            deal,
+            matched_existing,
+            ..
+        } => {
+            let name = load(tx, company, deal, Which::Any)
+                .await?
+                .map(|deal| deal.title());
             let event = DealStepCompleted {
                 conversion_id,
                 deal_id: deal.to_string(),
@@ -182,7 +211,14 @@ async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) ->
             };
             Outgoing::new(company, None, &event)
         }
-        Step::Failed { reason } => Outgoing::new(company, None, &DealStepFailed { conversion_id, reason }),
+        Step::Failed { reason } => Outgoing::new(
+            company,
+            None,
+            &DealStepFailed {
+                conversion_id,
+                reason,
+            },
+        ),
         Step::Undone => return Ok(()),
     };
     Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
@@ -199,9 +235,14 @@ async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Resul
 /// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
 fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
     Ok(match &context.requested_by {
-        Some(user) => {
-            Caller::person(write::parse_id(user)?, company, Uuid::nil(), "", Permissions::default(), None)
-        }
+        Some(user) => Caller::person(
+            write::parse_id(user)?,
+            company,
+            Uuid::nil(),
+            "",
+            Permissions::default(),
+            None,
+        ),
         None => Caller::system(company),
     })
 }

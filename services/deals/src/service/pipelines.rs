@@ -1,7 +1,8 @@
 //! The use-cases of pipelines.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_records::write;
+use kontor_proto::records::v1::RecordChange;
+use kontor_records::{refs, write};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -47,14 +48,42 @@ impl Deals {
 ///
 /// # Errors
 /// As the database fails.
-pub async fn default_pipeline(tx: &mut TenantTx, company: Uuid, now: OffsetDateTime) -> Result<Pipeline, Error> {
+pub async fn default_pipeline(
+    tx: &mut TenantTx,
+    company: Uuid,
+    now: OffsetDateTime,
+) -> Result<Pipeline, Error> {
     if let Some(pipeline) = store::pipelines::default(tx, company).await? {
         return Ok(pipeline);
     }
     store::pipelines::insert_default(tx, company, &Pipeline::first(now)).await?;
     // Perhaps another's, made at the same moment.
     let made = store::pipelines::default(tx, company).await?;
-    made.ok_or_else(|| Error::internal("a company has no default pipeline after one was made"))
+    let made = made.ok_or_else(|| Error::internal("a company has no default pipeline after one was made"))?;
+    let stages: Vec<_> = made
+        .stages
+        .iter()
+        .map(|stage| named(stage.id, &stage.name, made.version))
+        .collect();
+    refs::apply(
+        tx,
+        company,
+        "pipeline",
+        &[named(made.id, &made.name, made.version)],
+    )
+    .await?;
+    refs::apply(tx, company, "stage", &stages).await?;
+    Ok(made)
+}
+
+/// A name for the summaries of deals, as other services tell theirs.
+fn named(id: Uuid, name: &str, version: i64) -> RecordChange {
+    RecordChange {
+        id: id.to_string(),
+        name: name.to_owned(),
+        version,
+        ..RecordChange::default()
+    }
 }
 
 /// The pipeline and the stage that a deal comes into: those given, else the stage's own pipeline, else the pipeline's
@@ -85,5 +114,9 @@ pub async fn stage_for(
         }
         (None, None) => default_pipeline(tx, company, now).await?,
     };
-    Ok(pipeline.stage(stage).cloned().map(|stage| (pipeline.id, stage)).ok_or(error::Error::UnknownStage))
+    Ok(pipeline
+        .stage(stage)
+        .cloned()
+        .map(|stage| (pipeline.id, stage))
+        .ok_or(error::Error::UnknownStage))
 }

@@ -28,7 +28,12 @@ impl Deals {
         request: v1::MoveDealRequest,
         now: OffsetDateTime,
     ) -> Result<Deal, Error> {
-        let v1::MoveDealRequest { id, stage_id, after_id, etag } = request;
+        let v1::MoveDealRequest {
+            id,
+            stage_id,
+            after_id,
+            etag,
+        } = request;
         let id = write::parse_id(&id)?;
         let stage = refs::required("stage_id", &stage_id)?;
         let neighbour = after_id.map(|id| refs::required("after_id", &id)).transpose()?;
@@ -38,7 +43,8 @@ impl Deals {
         if before.status != DealStatus::Open {
             return Err(error::Error::WrongState(before.status).into());
         }
-        let (pipeline, stage) = pipelines::stage_for(&mut tx, before.company_id, None, Some(stage), now).await??;
+        let (pipeline, stage) =
+            pipelines::stage_for(&mut tx, before.company_id, None, Some(stage), now).await??;
         let position = free_position(&mut tx, &before, stage.id, neighbour).await?;
         store::place(&mut tx, before.company_id, id, (pipeline, stage.id), position).await?;
         let mut after = before.clone();
@@ -79,7 +85,9 @@ async fn free_position(
             },
         }
     }
-    Err(Error::internal("cards that were spread have no room between them"))
+    Err(Error::internal(
+        "cards that were spread have no room between them",
+    ))
 }
 
 /// A position before all others, where no new card is ever put.

@@ -49,7 +49,11 @@ pub async fn get(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<Opt
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn of_stage(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+pub async fn of_stage(
+    conn: &mut PgConnection,
+    company: Uuid,
+    stage: Uuid,
+) -> Result<Option<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
         "select pipeline_id
          from deals.stages
@@ -67,14 +71,21 @@ pub async fn of_stage(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Re
 /// # Errors
 /// When the database refuses.
 pub async fn default(conn: &mut PgConnection, company: Uuid) -> Result<Option<Pipeline>, sqlx::Error> {
-    Ok(list(conn, company).await?.into_iter().find(|pipeline| pipeline.is_default))
+    Ok(list(conn, company)
+        .await?
+        .into_iter()
+        .find(|pipeline| pipeline.is_default))
 }
 
 /// Saves the first pipeline of a company, unless it has a default one. Two at the same moment make one.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn insert_default(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) -> Result<(), sqlx::Error> {
+pub async fn insert_default(
+    conn: &mut PgConnection,
+    company: Uuid,
+    pipeline: &Pipeline,
+) -> Result<(), sqlx::Error> {
     let stages = &pipeline.stages;
     sqlx::query(
         "with made as (

@@ -1,0 +1,56 @@
+//! What contacts add to the import of a file.
+
+use kontor_chassis::{Caller, Error, Kind, TenantTx};
+use kontor_records::transfer::{Candidate, Importer};
+use time::OffsetDateTime;
+
+use crate::{model::Contact, service::Contacts};
+
+/// Completes the rows of a file.
+#[derive(Clone)]
+pub struct Importing {
+    contacts: Contacts,
+}
+
+impl Importing {
+    /// By the rules of these use-cases.
+    #[must_use]
+    pub fn new(contacts: Contacts) -> Self {
+        Self { contacts }
+    }
+}
+
+impl Importer for Importing {
+    type Record = Contact;
+
+    async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.contacts.currency(caller).await
+    }
+
+    async fn complete(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        _: OffsetDateTime,
+        batch: &mut [Candidate<Contact>],
+    ) -> Result<(), Error> {
+        for Candidate {
+            record,
+            before,
+            errors,
+        } in batch
+        {
+            record.settle();
+            // Who is the primary contact is said by a person: two rows of a file could both say it of one account.
+            record.is_primary = before
+                .as_ref()
+                .is_some_and(|b| b.is_primary && b.account_id == record.account_id);
+            match self.contacts.check(tx, caller, before.as_ref(), record).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

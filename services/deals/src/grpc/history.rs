@@ -1,0 +1,26 @@
+//! The rpcs of what deals were.
+
+use kontor_chassis::Caller;
+use kontor_proto::deals::v1::{self, deal_history_service_server::DealHistoryService};
+use kontor_records::history::Page;
+use tonic::{Request, Response};
+
+use super::{Answer, Grpc};
+
+#[tonic::async_trait]
+impl DealHistoryService for Grpc {
+    async fn list_deal_history(
+        &self,
+        request: Request<v1::ListDealHistoryRequest>,
+    ) -> Answer<v1::ListDealHistoryResponse> {
+        let caller = Caller::of(&request)?;
+        let Page {
+            changes,
+            next_page_token,
+        } = self.deals.history(&caller, request.get_ref()).await?;
+        Ok(Response::new(v1::ListDealHistoryResponse {
+            changes,
+            next_page_token,
+        }))
+    }
+}

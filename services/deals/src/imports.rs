@@ -1,0 +1,55 @@
+//! What deals add to the import of a file.
+
+use kontor_chassis::{Caller, Error, Kind, TenantTx};
+use kontor_records::transfer::{Candidate, Importer};
+use time::OffsetDateTime;
+
+use crate::{model::Deal, service::Deals};
+
+/// Completes the rows of a file.
+#[derive(Clone)]
+pub struct Importing {
+    deals: Deals,
+}
+
+impl Importing {
+    /// By the rules of these use-cases.
+    #[must_use]
+    pub fn new(deals: Deals) -> Self {
+        Self { deals }
+    }
+}
+
+impl Importer for Importing {
+    type Record = Deal;
+
+    async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.deals.currency(caller).await
+    }
+
+    async fn complete(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        now: OffsetDateTime,
+        batch: &mut [Candidate<Deal>],
+    ) -> Result<(), Error> {
+        for Candidate {
+            record,
+            before,
+            errors,
+        } in batch
+        {
+            match self
+                .deals
+                .complete(tx, caller, before.as_ref(), record, now)
+                .await
+            {
+                Ok(()) => {}
+                Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
