@@ -212,6 +212,11 @@ impl Plans {
         &self.enums[id]
     }
 
+    /// The plan of an enum by its full name.
+    pub fn enum_named(&self, full_name: &str) -> Option<&EnumPlan> {
+        self.enums.iter().find(|words| words.name == full_name)
+    }
+
     /// The id of a message's plan.
     pub fn id(&self, full_name: &str) -> Result<MessageId, BadContract> {
         self.by_name
