@@ -291,7 +291,8 @@ fn methods_with_an_id() -> Vec<MethodDescriptor> {
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
         .filter(|method| {
-            let rule = method.options().get_extension(&access);
+            let options = method.options();
+            let rule = options.get_extension(&access);
             rule.as_message()
                 .is_some_and(|rule| !rule.has_field_by_name("public") && !rule.has_field_by_name("service"))
         })
