@@ -25,7 +25,7 @@ pub(crate) use session::SessionRpcs;
 use crate::model::session::Origin;
 
 /// Where the gateway puts the `User-Agent` of its client.
-const DEVICE: &str = "x-forwarded-user-agent";
+const DEVICE: &str = "x-client-user-agent";
 /// Where the gateway puts the address of its client.
 const ADDRESS: &str = "x-forwarded-for";
 /// The longest of both that is kept, in characters.
@@ -75,10 +75,10 @@ fn origin(metadata: &MetadataMap) -> Origin {
         let text: String = text.chars().take(LONGEST).collect();
         (!text.is_empty()).then_some(text)
     };
-    Origin {
-        device: text(DEVICE).or_else(|| text("user-agent")),
-        address: text(ADDRESS),
-    }
+    let address = text(ADDRESS);
+    // Without the gateway between, the client's own name is the one in `user-agent`.
+    let device = text(DEVICE).or_else(|| text("user-agent").filter(|_| address.is_none()));
+    Origin { device, address }
 }
 
 /// An id of a request.

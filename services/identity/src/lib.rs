@@ -54,6 +54,11 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     .map_err(Error::internal)?;
     let (keys, hasher) = (keys.map_err(Error::internal)?, hasher.map_err(Error::internal)?);
     let settings = &host.settings;
+    if settings.smtp_url.is_some() {
+        tracing::warn!(
+            "KONTOR_SMTP_URL is set, but mails are not sent by SMTP yet: they are files in KONTOR_MAIL_DIR"
+        );
+    }
     let mailer = mail::Mailer::new(
         settings.mail_dir.clone(),
         &settings.mail_from,

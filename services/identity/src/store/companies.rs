@@ -90,7 +90,7 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Comp
 
 /// The token's company, locked until the end of the transaction. Row-Level Security locks no other.
 pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Company>, sqlx::Error> {
-    let row = sqlx::query("select * from identity.companies where id = $1 for update")
+    let row = sqlx::query("select * from identity.companies where id = $1 for no key update")
         .bind(id)
         .fetch_optional(conn)
         .await?;

@@ -115,7 +115,7 @@ pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Per
            time_zone, locale, avatar_url, version, created_at, updated_at
          from identity.users
          where id = $1
-         for update",
+         for no key update",
     )
     .bind(id)
     .fetch_optional(conn)

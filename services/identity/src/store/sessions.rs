@@ -62,7 +62,7 @@ pub(crate) async fn lock(
     user_id: Uuid,
     id: Uuid,
 ) -> Result<Option<Session>, sqlx::Error> {
-    let row = sqlx::query("select * from identity.sessions where id = $1 and user_id = $2 for update")
+    let row = sqlx::query("select * from identity.sessions where id = $1 and user_id = $2 for no key update")
         .bind(id)
         .bind(user_id)
         .fetch_optional(conn)
@@ -79,7 +79,7 @@ pub(crate) async fn lock_by_token(
         "select *
          from identity.sessions
          where id = (select session_id from identity.refresh_tokens where hash = $1)
-         for update",
+         for no key update",
     )
     .bind(hash)
     .fetch_optional(conn)
@@ -153,7 +153,7 @@ pub(crate) enum Which {
     All,
 }
 
-/// Ends sessions and tells every process of identity, which hears it when the transaction commits. Answers which ended.
+/// Ends sessions, locked in the order of their ids, and tells every process of identity, which hears it when the transaction commits. Answers which ended.
 pub(crate) async fn end(
     conn: &mut PgConnection,
     user_id: Uuid,
@@ -165,12 +165,18 @@ pub(crate) async fn end(
         Which::All => None,
     };
     let ended = sqlx::query(
-        "with ended as (
-           update identity.sessions
-           set ended_at = $3
+        "with chosen as (
+           select id
+           from identity.sessions
            where user_id = $1
              and ($2::uuid is null or id = $2)
              and ended_at is null
+           order by id
+           for no key update
+         ), ended as (
+           update identity.sessions
+           set ended_at = $3
+           where id in (select id from chosen)
            returning id
          ), noted as (
            insert into identity.ended_sessions (session_id, ended_at)

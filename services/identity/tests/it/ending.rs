@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use kontor_chassis::Kind;
 use kontor_proto::identity::v1;
 
-use crate::world::{PASSWORD, World, answer, until, with_token};
+use crate::world::{PASSWORD, World, answer, sign_in, until, with_token};
 
 #[tokio::test]
 async fn a_session_that_ended_is_refused_by_every_process_within_a_second() {
@@ -77,12 +77,14 @@ async fn logging_out_ends_one_session_or_all() {
 async fn one_ends_an_own_session_and_nobody_elses() {
     let world = World::new().await;
     let (person, stranger) = (world.register().await, world.register().await);
-    let other = world
-        .login(&person.email, PASSWORD)
-        .await
-        .unwrap()
-        .tokens
-        .unwrap();
+    let mut request = tonic::Request::new(sign_in(&person.email, PASSWORD));
+    request
+        .metadata_mut()
+        .insert("x-client-user-agent", "Difference/2".parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+    let other = answer(world.auth().login(request).await).unwrap().tokens.unwrap();
     let sessions = answer(
         world
             .sessions()
@@ -92,7 +94,11 @@ async fn one_ends_an_own_session_and_nobody_elses() {
     .unwrap()
     .sessions;
     assert_eq!(sessions.iter().filter(|session| session.is_current).count(), 1);
-    assert!(sessions[0].device.as_deref().unwrap().starts_with("tonic/"));
+    let told = &sessions[0];
+    assert_eq!(
+        (told.device.as_deref(), told.address.as_deref()),
+        (Some("Difference/2"), Some("192.0.2.7"))
+    );
     let id = sessions
         .iter()
         .find(|session| !session.is_current)

@@ -1,6 +1,6 @@
 //! Signing in, and what it does not tell.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use kontor_chassis::Kind;
@@ -65,11 +65,11 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer_after_the_s
     assert_eq!(answers[0].0, Kind::Unauthenticated);
     assert_eq!(answers[0].1, "invalid_credentials");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    // The fastest of five is the work itself, without the noise of the machine.
+    // The fastest of five is the work itself, without the noise of the machine. Without a hash it is a tenth.
     let [known, unknown, none] = times.map(|times| times.into_iter().min().unwrap());
     for other in [unknown, none] {
         assert!(
-            other > known / 2 && other < known * 2 + Duration::from_millis(5),
+            other > known / 3 && other < known * 3,
             "{known:?} {unknown:?} {none:?}"
         );
     }
