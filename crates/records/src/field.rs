@@ -24,7 +24,7 @@ impl<'r> Columns<'r> {
     ///
     /// # Errors
     /// When it has another type.
-    pub fn next<T: Cell>(&mut self) -> Result<T, sqlx::Error> {
+    pub fn take<T: Cell>(&mut self) -> Result<T, sqlx::Error> {
         let position = self.next;
         self.next += 1;
         T::read(self.row, position)
@@ -60,7 +60,7 @@ impl<T: Cell> Field for T {
         leaves.push(Leaf::new(name, kind, T::NULLABLE, spec));
     }
     fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error> {
-        columns.next()
+        columns.take()
     }
     fn put(&self, values: &mut Vec<Value>) {
         values.push(self.to_value());
@@ -97,8 +97,8 @@ impl Field for Option<Money> {
         leaves.extend([amount, currency]);
     }
     fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error> {
-        let amount: Option<_> = columns.next()?;
-        let currency: Option<_> = columns.next()?;
+        let amount: Option<_> = columns.take()?;
+        let currency: Option<_> = columns.take()?;
         Ok(amount
             .zip(currency)
             .map(|(amount, currency)| Money { amount, currency }))

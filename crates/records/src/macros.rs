@@ -146,19 +146,19 @@ macro_rules! record {
             fn from_row(row: &$crate::export::PgRow) -> Result<Self, $crate::export::sqlx::Error> {
                 let mut columns = $crate::field::Columns::of(row);
                 Ok(Self {
-                    id: columns.next()?,
-                    company_id: columns.next()?,
+                    id: columns.take()?,
+                    company_id: columns.take()?,
                     $( $field: <$type as $crate::field::Field>::read(&mut columns)?, )*
                     $( $( $inner: <$inner_type as $crate::field::Field>::read(&mut columns)?, )* )?
-                    owner_id: columns.next()?,
-                    tags: columns.next()?,
-                    custom_fields: columns.next()?,
-                    created_by: columns.next()?,
-                    updated_by: columns.next()?,
-                    created_at: columns.next()?,
-                    updated_at: columns.next()?,
-                    deleted_at: columns.next()?,
-                    version: columns.next()?,
+                    owner_id: columns.take()?,
+                    tags: columns.take()?,
+                    custom_fields: columns.take()?,
+                    created_by: columns.take()?,
+                    updated_by: columns.take()?,
+                    created_at: columns.take()?,
+                    updated_at: columns.take()?,
+                    deleted_at: columns.take()?,
+                    version: columns.take()?,
                 })
             }
 

@@ -192,7 +192,7 @@ impl Wire<Option<contract::Money>> for Option<Money> {
     fn raw(wire: Option<contract::Money>, raw: &mut Vec<Value>) {
         match wire {
             Some(contract::Money { amount, currency }) => {
-                raw.extend([Value::Text(amount), Value::Text(currency)])
+                raw.extend([Value::Text(amount), Value::Text(currency)]);
             }
             None => raw.extend([Value::Null, Value::Null]),
         }

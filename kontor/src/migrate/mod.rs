@@ -115,6 +115,8 @@ async fn apply_locked(connection: &mut PgConnection, schemas: &[Schema]) -> Resu
         .await
         .with_context(|| format!("making the extension {name} (it comes with postgresql-contrib)"))?;
     }
+    let searching = make_search_indexable(connection).await;
+    searching.context("letting search use its index under Row-Level Security")?;
     let mut applied = Applied {
         migrations: Vec::new(),
     };
@@ -137,6 +139,19 @@ async fn apply_locked(connection: &mut PgConnection, schemas: &[Schema]) -> Resu
             .with_context(|| format!("granting {}", schema.name))?;
     }
     Ok(applied)
+}
+
+/// Only a superuser may say so. Another role leaves search as it is: right, and slow on many records.
+async fn make_search_indexable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let superuser: bool = sqlx::query_scalar("select rolsuper from pg_roles where rolname = current_user")
+        .fetch_one(&mut *connection)
+        .await?;
+    if superuser {
+        sqlx::query(kontor_records::query::MAKE_SEARCH_INDEXABLE)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn apply_schema(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<String>> {

@@ -122,12 +122,12 @@ fn word(words: &[&str], given: &str) -> Result<Value, Fault> {
 /// An id.
 pub(crate) fn id(text: &str) -> Result<Uuid, Fault> {
     // Only the hyphenated form is ours; the parser also takes braces and URNs.
-    if text.len() == 36 {
-        if let Ok(id) = Uuid::try_parse(text) {
-            return Ok(id);
-        }
-    }
-    Err(Fault::new("invalid_id", "This is not an id."))
+    let id = if text.len() == 36 {
+        Uuid::try_parse(text).ok()
+    } else {
+        None
+    };
+    id.ok_or_else(|| Fault::new("invalid_id", "This is not an id."))
 }
 
 fn flag(text: &str) -> Result<Value, Fault> {

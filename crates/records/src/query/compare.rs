@@ -90,16 +90,14 @@ fn text(
     let column = leaf.column;
     let kind = Kind::Text(form);
     let lower = operand.text.to_lowercase();
-    if matches!(operator, Operator::Equal | Operator::NotEqual) {
-        if let Some(pattern) = wildcard(&lower) {
-            let place = condition.bind(kind, Value::Text(pattern));
-            let holds = known(leaf, format!("lower({column}) like {place}"));
-            return Ok(if operator == Operator::Equal {
-                holds
-            } else {
-                format!("not {holds}")
-            });
-        }
+    if let (Operator::Equal | Operator::NotEqual, Some(pattern)) = (operator, wildcard(&lower)) {
+        let place = condition.bind(kind, Value::Text(pattern));
+        let holds = known(leaf, format!("lower({column}) like {place}"));
+        return Ok(if operator == Operator::Equal {
+            holds
+        } else {
+            format!("not {holds}")
+        });
     }
     let place = condition.bind(kind, Value::Text(lower));
     Ok(match operator {

@@ -123,7 +123,7 @@ async fn rows<R: Record>(
         order.sql(description),
     );
     let rows = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
-        .persistent(!selection.typos)
+        .persistent(!selection.searches)
         .fetch_all(tx)
         .await?;
     Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)

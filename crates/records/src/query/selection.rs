@@ -18,6 +18,9 @@ pub struct Selection {
     pub condition: Condition,
     /// Whether its search forgives typos.
     pub typos: bool,
+    /// Whether its parameters decide by which index it is best served, so that it must be planned with them each time
+    /// and never be kept prepared: a rare word is found by the index of words, a frequent one by that of the order.
+    pub searches: bool,
 }
 
 impl Selection {
@@ -49,13 +52,24 @@ impl Selection {
         compile::compile(&query.filter, description, caller, &mut condition, errors);
         if !query.search.trim().is_empty() {
             let text = if typos {
-                search::with_typos(&query.search, &mut condition)
+                // Found before they are ordered: the planner thinks too many will match so many patterns, and would
+                // rather read the whole order until a page is full.
+                let holds = search::with_typos(&query.search, &mut condition);
+                let table = description.table;
+                format!(
+                    "id = any(array(\n    select id\n    from {table}\n    where company_id = {company}\n      and {holds}))"
+                )
             } else {
                 search::exact(&query.search, &mut condition)
             };
             condition.and(&text);
         }
-        Ok(Self { condition, typos })
+        let searches = !query.search.trim().is_empty() || !query.filter.trim().is_empty();
+        Ok(Self {
+            condition,
+            typos,
+            searches,
+        })
     }
 
     /// The same, decided whether its search forgives typos: when nothing is found without. For what reads everything that

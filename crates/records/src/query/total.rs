@@ -24,7 +24,7 @@ pub(crate) async fn total<R: Record>(
         EXACT + 1
     );
     let counted: i64 = sqlx::query_scalar_with(AssertSqlSafe(capped), condition.arguments()?)
-        .persistent(!selection.typos)
+        .persistent(!selection.searches)
         .fetch_one(&mut *tx)
         .await?;
     if counted <= EXACT {

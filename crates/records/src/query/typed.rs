@@ -51,15 +51,20 @@ fn resolve<'d>(parameter: &str, description: &'d Description) -> Option<(&'d Lea
     if let Some(leaf) = leaf_of(parameter) {
         return Some((leaf, Operator::Equal));
     }
-    let ends: [(&str, Operator, fn(Kind) -> bool); 4] = [
-        ("_after", Operator::GreaterOrEqual, is_time),
-        ("_before", Operator::Less, is_time),
-        ("_min", Operator::GreaterOrEqual, is_number),
-        ("_max", Operator::LessOrEqual, is_number),
+    let ends = [
+        ("_after", Operator::GreaterOrEqual),
+        ("_before", Operator::Less),
+        ("_min", Operator::GreaterOrEqual),
+        ("_max", Operator::LessOrEqual),
     ];
-    ends.iter().find_map(|(end, operator, fits)| {
+    ends.into_iter().find_map(|(end, operator)| {
         let leaf = leaf_of(parameter.strip_suffix(end)?)?;
-        fits(leaf.kind).then_some((leaf, *operator))
+        let fits = if matches!(end, "_min" | "_max") {
+            is_number(leaf.kind)
+        } else {
+            is_time(leaf.kind)
+        };
+        fits.then_some((leaf, operator))
     })
 }
 

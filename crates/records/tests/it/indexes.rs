@@ -1,0 +1,118 @@
+//! That lists and searches are served by indexes although Row-Level Security is in force, asked as the login role.
+
+use kontor_chassis::FieldErrors;
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::Record as _;
+use kontor_records::query::{Order, Selection};
+use sqlx::AssertSqlSafe;
+use tokio::sync::OnceCell;
+
+use crate::lead::Lead;
+use crate::world::{World, admin, filter};
+
+static CROWD: OnceCell<World> = OnceCell::const_new();
+
+/// A company with many leads, of whom one is called Quixotl.
+async fn crowd() -> &'static World {
+    CROWD
+        .get_or_init(|| async {
+            let world = World::new().await;
+            let mut tx = world.tx().await;
+            sqlx::query(
+                "insert into leads
+                    (company_id, id, last_name, status, score, activity_count, created_at, updated_at, version, search)
+                 select $1, gen_random_uuid(), name, case when n % 50 = 0 then 'working' else 'new' end, n % 100, 0,
+                    now() - n * interval '1 second', now(), 1, ' ' || name || ' person' || n % 1000
+                 from (
+                    select n, case when n = 7777 then 'quixotl' else 'name' || n end as name
+                    from generate_series(1, 30000) as n
+                 ) as named",
+            )
+            .bind(world.company)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+            sqlx::query("analyze leads.leads").execute(&mut admin().await).await.unwrap();
+            world
+        })
+        .await
+}
+
+/// The plan of the first page of a list.
+async fn plan(world: &World, query: ListQuery) -> String {
+    let description = Lead::description();
+    let mut tx = world.db.read(&world.admin).await.unwrap();
+    let selection = Selection::settled::<Lead>(&mut tx, &world.admin, &query)
+        .await
+        .unwrap();
+    let order = Order::of(&query.order_by, description, &mut FieldErrors::new());
+    // On so few records, reading them all may well be cheaper: the question is whether the index can serve at all.
+    sqlx::query("set local enable_seqscan = off")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let condition = &selection.condition;
+    let sql = format!(
+        "explain select {} from {} where {} order by {} limit 51",
+        description.columns,
+        description.table,
+        condition.text(),
+        order.sql(description)
+    );
+    let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(sql), condition.arguments().unwrap())
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn search_uses_the_trigram_index() {
+    let plan = plan(
+        crowd().await,
+        ListQuery {
+            search: "quixotl".into(),
+            ..ListQuery::default()
+        },
+    )
+    .await;
+    assert!(plan.contains("Bitmap Index Scan on leads_search"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_search_with_a_typo_uses_it_too() {
+    let world = crowd().await;
+    let query = ListQuery {
+        search: "quixolt".into(),
+        ..ListQuery::default()
+    };
+    let plan = plan(world, query.clone()).await;
+    assert!(
+        plan.contains("BitmapOr") && plan.contains("Bitmap Index Scan on leads_search"),
+        "{plan}"
+    );
+    assert_eq!(world.names(query).await, ["quixotl"]);
+}
+
+#[tokio::test]
+async fn the_newest_come_from_an_index_without_sorting() {
+    let plan = plan(crowd().await, ListQuery::default()).await;
+    assert!(
+        plan.contains("Index Scan Backward using leads_newest") && !plan.contains("Sort"),
+        "{plan}"
+    );
+}
+
+#[tokio::test]
+async fn one_status_comes_from_its_index_without_sorting() {
+    let query = ListQuery {
+        field_filters: vec![filter("status", &["working"])],
+        ..ListQuery::default()
+    };
+    let plan = plan(crowd().await, query).await;
+    assert!(
+        plan.contains("Index Scan Backward using leads_status") && !plan.contains("Sort"),
+        "{plan}"
+    );
+}
