@@ -99,7 +99,7 @@ fn listed(endpoint: &Endpoint, all: &[&Endpoint]) -> Option<MessageDescriptor> {
         let output = endpoint.method.output();
         output
             .fields()
-            .find(|field| field.is_list())
+            .find(prost_reflect::FieldDescriptor::is_list)
             .and_then(|field| message_of(&field).ok())
     };
     let (above, _) = endpoint.rule.path.rsplit_once('/')?;

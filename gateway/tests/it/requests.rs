@@ -274,3 +274,39 @@ async fn http_2_without_tls_is_spoken_too() {
         (200, reqwest::Version::HTTP_2)
     );
 }
+
+#[tokio::test]
+async fn the_document_and_its_explorer_need_nothing_from_elsewhere() {
+    let world = World::begin().await;
+    let get = |path: &str| world.client.get(format!("{}{path}", world.base)).send();
+    let document: Value = get("/api/v1/openapi.json").await.unwrap().json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, media) in [
+        ("/docs", "text/html; charset=utf-8"),
+        ("/docs/", "text/html; charset=utf-8"),
+        ("/docs/explorer.js", "text/javascript; charset=utf-8"),
+        ("/docs/explorer.css", "text/css; charset=utf-8"),
+    ] {
+        let response = get(path).await.unwrap();
+        assert_eq!(
+            (
+                response.status().as_u16(),
+                response.headers()["content-type"].to_str().unwrap()
+            ),
+            (200, media)
+        );
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        let text = response.text().await.unwrap();
+        assert!(
+            !text.contains("http://") && !text.contains("https://"),
+            "{path} names another place"
+        );
+    }
+}
