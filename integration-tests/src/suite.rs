@@ -31,6 +31,8 @@ const ROLE_PASSWORD: &str = "of-the-login-roles";
 /// A suite that is started by the first trial that needs it.
 pub struct Suite {
     name: &'static str,
+    /// Settings that win over the suite's own.
+    instead: BTreeMap<String, String>,
     running: OnceLock<Running>,
 }
 
@@ -48,10 +50,13 @@ struct Running {
 impl Suite {
     /// A suite of this name, not started yet.
     pub fn declare(name: &'static str) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            running: OnceLock::new(),
-        })
+        Self::declare_with(name, &[])
+    }
+
+    /// The same, with settings that win over the suite's own; an empty one is left to its default.
+    pub fn declare_with(name: &'static str, instead: &[(&str, &str)]) -> Arc<Self> {
+        let instead = instead.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Arc::new(Self { name, instead, running: OnceLock::new() })
     }
 
     /// Starts it unless it runs already; trials that come meanwhile wait.
@@ -60,7 +65,7 @@ impl Suite {
     /// When anything of it can't be started.
     pub fn start(&self) {
         self.running
-            .get_or_init(|| RUNTIME.block_on(Running::start(self.name)));
+            .get_or_init(|| RUNTIME.block_on(Running::start(self.name, &self.instead)));
     }
 
     /// Stops everything it started.
@@ -114,8 +119,7 @@ impl Suite {
     /// # Panics
     /// When there is no such service.
     pub async fn channel(&self, service: &str) -> Channel {
-        let url = self.running().settings[&format!("KONTOR_{}_URL", service.to_uppercase())].clone();
-        Channel::from_shared(url).expect("a URL").connect_lazy()
+        Channel::from_shared(self.url(service).to_owned()).expect("a URL").connect_lazy()
     }
 
     /// Kills a service, the gateway or the `broker` as `kill -9` does.
@@ -185,6 +189,67 @@ impl Suite {
         ended.expect("it ends within 30 s").expect("its status").code()
     }
 
+    /// Stops every process of the suite in its tracks (SIGSTOP), until it is thawed.
+    pub async fn freeze(&self) {
+        self.signal_all("-STOP").await;
+    }
+
+    /// Lets them go on (SIGCONT).
+    pub async fn thaw(&self) {
+        self.signal_all("-CONT").await;
+    }
+
+    async fn signal_all(&self, signal: &str) {
+        for (_, id) in self.processes().await {
+            Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill");
+        }
+    }
+
+    /// The services and the gateway, with their process ids.
+    pub async fn processes(&self) -> Vec<(&'static str, u32)> {
+        let processes = self.running().processes.lock().await;
+        processes.iter().filter_map(|(name, child)| Some((*name, child.id()?))).collect()
+    }
+
+    /// The process id of one of them.
+    ///
+    /// # Panics
+    /// When it doesn't run.
+    pub async fn process(&self, name: &str) -> u32 {
+        let processes = self.processes().await;
+        processes.into_iter().find(|(other, _)| *other == name).expect("a running process").1
+    }
+
+    /// Where the suite keeps its data, keys, mails and logs.
+    pub fn folder(&self) -> &Path {
+        &self.running().folder
+    }
+
+    /// The log of its PostgreSQL.
+    pub fn postgres_log(&self) -> PathBuf {
+        self.folder().join("postgres/postgres.log")
+    }
+
+    /// Where the gateway listens, `http://…`.
+    pub fn gateway(&self) -> &str {
+        &self.running().gateway
+    }
+
+    /// Where a service listens, `http://…`.
+    pub fn url(&self, service: &str) -> &str {
+        &self.running().settings[&format!("KONTOR_{}_URL", service.to_uppercase())]
+    }
+
+    /// The database's URL for the superuser.
+    pub async fn admin_url(&self) -> String {
+        self.running().postgres.lock().await.admin_url()
+    }
+
+    /// The database's URL for the login role of a service.
+    pub async fn role_url(&self, service: &str) -> String {
+        self.running().postgres.lock().await.url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor")
+    }
+
     /// Waits until every fact that was told has arrived: outboxes empty, and no inbox has grown for a while.
     pub async fn quiet(&self) {
         let mut last = (-1, 0);
@@ -218,7 +283,7 @@ impl Suite {
 }
 
 impl Running {
-    async fn start(name: &str) -> Self {
+    async fn start(name: &str, instead: &BTreeMap<String, String>) -> Self {
         let folder = std::env::temp_dir().join(format!("kontor-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let (postgres, broker) = tokio::join!(Postgres::start(&folder), RabbitMq::start(&folder));
@@ -248,6 +313,8 @@ impl Running {
         let gateway = format!("127.0.0.1:{}", free_port().expect("a port"));
         set("KONTOR_GATEWAY_LISTEN", gateway.clone());
         set("KONTOR_PUBLIC_URL", format!("http://{gateway}"));
+        settings.extend(instead.clone());
+        settings.retain(|_, value| !value.is_empty());
 
         let pool = PgPoolOptions::new()
             .max_connections(4)
@@ -340,7 +407,7 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
 }
 
-/// The executable that the same cargo command built, beside the folder of the test binaries.
+/// The executable that the same cargo command built, beside this one or the folder of the test binaries.
 fn executable() -> PathBuf {
     let tests = std::env::current_exe().expect("the test binary");
     let folder = tests
