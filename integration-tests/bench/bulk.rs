@@ -67,27 +67,51 @@ async fn import_limit(world: &World, company_id: &str) -> Result<f64> {
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(pool).await?;
     let url = world.suite.admin_url().await;
-    psql(&url, &format!("\\copy (select {columns} from leads.leads where company_id = '{company_id}') to '{}'", file.display())).await?;
+    psql(
+        &url,
+        &format!(
+            "\\copy (select {columns} from leads.leads where company_id = '{company_id}') to '{}'",
+            file.display()
+        ),
+    )
+    .await?;
     let started = Instant::now();
-    psql(&url, &format!("\\copy bench.staging ({columns}) from '{}'", file.display())).await?;
-    psql(&url, &format!("insert into bench.leads ({columns}) select {columns} from bench.staging")).await?;
+    psql(
+        &url,
+        &format!("\\copy bench.staging ({columns}) from '{}'", file.display()),
+    )
+    .await?;
+    psql(
+        &url,
+        &format!("insert into bench.leads ({columns}) select {columns} from bench.staging"),
+    )
+    .await?;
     let seconds = started.elapsed().as_secs_f64();
-    sqlx::raw_sql("drop table bench.staging, bench.leads").execute(pool).await?;
+    sqlx::raw_sql("drop table bench.staging, bench.leads")
+        .execute(pool)
+        .await?;
     Ok(seconds)
 }
 
 /// Row 11: export against an ordered `COPY TO`.
 pub(crate) async fn export(world: &World, table: &mut Table) -> Result<()> {
     eprintln!("11: export of all leads");
-    let (mut ratios, mut first, mut ours, mut limits, mut grown) = (Vec::new(), f64::MAX, Vec::new(), Vec::new(), 0.0_f64);
+    let (mut ratios, mut first, mut ours, mut limits, mut grown) =
+        (Vec::new(), f64::MAX, Vec::new(), Vec::new(), 0.0_f64);
     let company = world.api.company_id();
     for _ in 0..2 {
         let id = world.suite.process("leads").await;
         usage::forget_peak(id)?;
         let before = usage::memory(id, "VmRSS")?;
         let started = Instant::now();
-        let request = world.api.request(reqwest::Method::GET, "/leads/export/?order_by=-created_at");
-        let response = request.timeout(std::time::Duration::from_secs(600)).send().await?.error_for_status()?;
+        let request = world
+            .api
+            .request(reqwest::Method::GET, "/leads/export/?order_by=-created_at");
+        let response = request
+            .timeout(std::time::Duration::from_secs(600))
+            .send()
+            .await?
+            .error_for_status()?;
         let mut body = response.bytes_stream();
         let mut lines = 0;
         let mut waited = None;
@@ -101,7 +125,9 @@ pub(crate) async fn export(world: &World, table: &mut Table) -> Result<()> {
         grown = grown.max(usage::memory(id, "VmHWM")? - before);
         let url = world.suite.admin_url().await;
         let started = Instant::now();
-        let copy = format!("\\copy (select * from leads.leads where company_id = '{company}' and deleted_at is null order by created_at desc, id desc) to '/dev/null' (format csv)");
+        let copy = format!(
+            "\\copy (select * from leads.leads where company_id = '{company}' and deleted_at is null order by created_at desc, id desc) to '/dev/null' (format csv)"
+        );
         psql(&url, &copy).await?;
         let limit = started.elapsed().as_secs_f64();
         ratios.push(limit / seconds);
@@ -111,7 +137,10 @@ pub(crate) async fn export(world: &World, table: &mut Table) -> Result<()> {
     let row = Row::told(
         "11",
         "export, ordered",
-        format!("{:.0} rows/s, first byte {first:.0} ms, +{grown:.0} MiB", mean(&ours)),
+        format!(
+            "{:.0} rows/s, first byte {first:.0} ms, +{grown:.0} MiB",
+            mean(&ours)
+        ),
         format!("{:.0} rows/s", mean(&limits)),
         format!("{:.0} %", mean(&ratios) * 100.0),
     );
@@ -121,8 +150,16 @@ pub(crate) async fn export(world: &World, table: &mut Table) -> Result<()> {
 
 async fn psql(url: &str, command: &str) -> Result<()> {
     let program: &Path = &files::program("psql")?;
-    let output = Command::new(program).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, url]).stdin(Stdio::null()).output().await?;
-    ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, url])
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "psql: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 

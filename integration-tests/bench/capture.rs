@@ -18,7 +18,12 @@ pub(crate) struct Statement {
 const PREFIX: &str = "@@%u@@ ";
 
 /// Logs every statement of every role while `act` runs, and answers those that `role` sent.
-pub(crate) async fn statements<F>(pool: &PgPool, log: &std::path::Path, role: &str, act: F) -> Result<Vec<Statement>>
+pub(crate) async fn statements<F>(
+    pool: &PgPool,
+    log: &std::path::Path,
+    role: &str,
+    act: F,
+) -> Result<Vec<Statement>>
 where
     F: AsyncFnOnce() -> Result<()>,
 {
@@ -34,7 +39,10 @@ where
     // The reload reaches the sessions between two of their statements: wait until it shows in one of them.
     settled(pool, log, from).await?;
     let acted = act().await;
-    for sql in ["alter system reset log_min_duration_statement", "select pg_reload_conf()"] {
+    for sql in [
+        "alter system reset log_min_duration_statement",
+        "select pg_reload_conf()",
+    ] {
         sqlx::raw_sql(sql).execute(pool).await?;
     }
     acted?;
@@ -54,7 +62,10 @@ async fn settled(pool: &PgPool, log: &std::path::Path, from: u64) -> Result<()> 
         if text.contains("the log is open") {
             return Ok(());
         }
-        anyhow::ensure!(std::time::Instant::now() < deadline, "the server's log stays silent");
+        anyhow::ensure!(
+            std::time::Instant::now() < deadline,
+            "the server's log stays silent"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
@@ -77,8 +88,15 @@ fn parse(log: &str, role: &str) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::new();
     for entry in entries.iter().filter_map(|entry| entry.strip_prefix(&mine)) {
         if let Some(rest) = entry.strip_prefix("LOG:  duration: ") {
-            if let Some((_, sql)) = rest.split_once("execute ").and_then(|(_, rest)| rest.split_once(": ")) {
-                statements.push(Statement { sql: sql.to_owned(), parameters: Vec::new(), types: Vec::new() });
+            if let Some((_, sql)) = rest
+                .split_once("execute ")
+                .and_then(|(_, rest)| rest.split_once(": "))
+            {
+                statements.push(Statement {
+                    sql: sql.to_owned(),
+                    parameters: Vec::new(),
+                    types: Vec::new(),
+                });
             }
         } else if let Some(values) = entry.strip_prefix("DETAIL:  parameters: ")
             && let Some(last) = statements.last_mut()
@@ -122,11 +140,15 @@ fn parameters(text: &str) -> Vec<Option<String>> {
 async fn types(pool: &PgPool, sql: &str) -> Result<Vec<String>> {
     let mut connection = pool.acquire().await?;
     sqlx::raw_sql("deallocate all").execute(&mut *connection).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("prepare captured as {sql}"))).execute(&mut *connection).await?;
-    let types = sqlx::query_scalar("select parameter_types::text[] from pg_prepared_statements where name = 'captured'")
-        .fetch_one(&mut *connection)
-        .await
-        .context("the types of parameters")?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("prepare captured as {sql}")))
+        .execute(&mut *connection)
+        .await?;
+    let types = sqlx::query_scalar(
+        "select parameter_types::text[] from pg_prepared_statements where name = 'captured'",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .context("the types of parameters")?;
     sqlx::raw_sql("deallocate all").execute(&mut *connection).await?;
     Ok(types)
 }
@@ -136,7 +158,11 @@ impl Statement {
     pub(crate) fn with_literals(&self, instead: &[(&str, &str)]) -> String {
         let mut sql = self.sql.clone();
         for (index, value) in self.parameters.iter().enumerate().rev() {
-            let kind = self.types.get(index).map(|kind| format!("::{kind}")).unwrap_or_default();
+            let kind = self
+                .types
+                .get(index)
+                .map(|kind| format!("::{kind}"))
+                .unwrap_or_default();
             let literal = match value {
                 None => format!("null{kind}"),
                 Some(value) => match instead.iter().find(|(old, _)| old == value) {

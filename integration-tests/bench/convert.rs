@@ -52,9 +52,22 @@ end
         state.display(),
     );
     let limit = limit(world).await.context("the limit of conversions")?;
-    let row = single::measure(world, "9", "convert a lead: account, contact, deal", &[limit], async || {
-        wrk::http(world.suite.gateway(), world.folder(), world.token(), &script, world.scale).await
-    })
+    let row = single::measure(
+        world,
+        "9",
+        "convert a lead: account, contact, deal",
+        &[limit],
+        async || {
+            wrk::http(
+                world.suite.gateway(),
+                world.folder(),
+                world.token(),
+                &script,
+                world.scale,
+            )
+            .await
+        },
+    )
     .await?;
     table.push(row.must("25 %, p99 ≤ 150 ms"));
     Ok(())
@@ -71,5 +84,10 @@ async fn limit(world: &World) -> Result<String> {
     .await?
     .unwrap_or_default();
     let _ = id;
-    Ok(pgbench::transaction(world.api.company_id(), world.user_id(), false, "select 1"))
+    Ok(pgbench::transaction(
+        world.api.company_id(),
+        world.user_id(),
+        false,
+        "select 1",
+    ))
 }

@@ -11,7 +11,11 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         folders.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    match folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file()) {
+    match folders
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+    {
         Some(file) => Ok(file),
         None => bail!("{name} is not installed: ./dev bench installs it"),
     }
@@ -20,7 +24,9 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
 /// A file of leads: every third with a budget, every fifth hot, ten to a company.
 pub(crate) fn leads(rows: usize, mark: &str) -> String {
     let mut file = String::with_capacity(rows * 120);
-    file.push_str("First Name,Last Name,Email,Phone,Company,Industry,Lead Source,Rating,Budget,City,Country\r\n");
+    file.push_str(
+        "First Name,Last Name,Email,Phone,Company,Industry,Lead Source,Rating,Budget,City,Country\r\n",
+    );
     for n in 0..rows {
         let industry = ["Software", "Energy", "Retail", "Health Care", "Utilities"][n % 5];
         let source = ["website", "referral", "event", "partner"][n % 4];
@@ -38,7 +44,9 @@ pub(crate) fn leads(rows: usize, mark: &str) -> String {
 pub(crate) fn accounts(rows: usize) -> String {
     let mut file = String::from("Name,Industry,Website,City,Country\r\n");
     for n in 0..rows {
-        file.push_str(&format!("Organisation {n},Software,https://organisation{n}.example,Springfield,US\r\n"));
+        file.push_str(&format!(
+            "Organisation {n},Software,https://organisation{n}.example,Springfield,US\r\n"
+        ));
     }
     file
 }

@@ -15,8 +15,8 @@ mod pgbench;
 mod single;
 mod table;
 mod usage;
-mod wrk;
 mod world;
+mod wrk;
 
 use table::Table;
 use world::World;
@@ -41,11 +41,26 @@ pub(crate) const CONNECTIONS: u32 = 8;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    ensure!(arguments.iter().all(|a| a == "--quick"), "usage: ./dev bench [--quick]");
+    ensure!(
+        arguments.iter().all(|a| a == "--quick"),
+        "usage: ./dev bench [--quick]"
+    );
     let scale = if arguments.is_empty() {
-        Scale { leads: 500_000, accounts: 100_000, contacts: 300_000, import: 100_000, seconds: 10 }
+        Scale {
+            leads: 500_000,
+            accounts: 100_000,
+            contacts: 300_000,
+            import: 100_000,
+            seconds: 10,
+        }
     } else {
-        Scale { leads: 50_000, accounts: 10_000, contacts: 30_000, import: 10_000, seconds: 3 }
+        Scale {
+            leads: 50_000,
+            accounts: 10_000,
+            contacts: 30_000,
+            import: 10_000,
+            seconds: 3,
+        }
     };
     let mut table = Table::new(scale);
     let world = World::make(scale, &mut table)?;

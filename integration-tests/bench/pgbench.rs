@@ -17,7 +17,11 @@ pub(crate) struct Limit {
 
 /// Wraps a statement as a service's transaction in one round trip.
 pub(crate) fn transaction(company_id: &str, user_id: &str, read: bool, sql: &str) -> String {
-    let (begin, end) = if read { ("begin read only", "rollback") } else { ("begin", "commit") };
+    let (begin, end) = if read {
+        ("begin read only", "rollback")
+    } else {
+        ("begin", "commit")
+    };
     format!(
         "\\startpipeline\n{begin};\nset local kontor.company_id = '{company_id}';\nset local kontor.user_id = '{user_id}';\n\
          {sql};\n{end};\n\\endpipeline\n"
@@ -34,10 +38,26 @@ pub(crate) async fn run(url: &str, folder: &Path, scripts: &[String], scale: Sca
         std::fs::write(&file, script)?;
         command.arg("-f").arg(file);
     }
-    let output = command.arg(url).stdin(Stdio::null()).output().await.context("pgbench")?;
+    let output = command
+        .arg(url)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .context("pgbench")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
-    let line = text.lines().find(|line| line.starts_with("tps = ")).context("pgbench told no tps")?;
-    let per_second = line["tps = ".len()..].split(' ').next().unwrap_or_default().parse()?;
+    ensure!(
+        output.status.success(),
+        "pgbench: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("tps = "))
+        .context("pgbench told no tps")?;
+    let per_second = line["tps = ".len()..]
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .parse()?;
     Ok(Limit { per_second })
 }

@@ -20,10 +20,22 @@ pub(crate) async fn get_by_rest(world: &World, table: &mut Table) -> Result<()> 
     let script = format!(
         "local ids = {{{}}}\nmath.randomseed(os.time())\n\
          request = function() return wrk.format('GET', '/api/v1/leads/' .. ids[math.random(#ids)] .. '/') end\n",
-        world.ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",")
+        world
+            .ids
+            .iter()
+            .map(|id| format!("'{id}'"))
+            .collect::<Vec<_>>()
+            .join(",")
     );
     let row = measure(world, "1", "GET one lead by id", &limits, async || {
-        wrk::http(world.suite.gateway(), world.folder(), world.token(), &script, world.scale).await
+        wrk::http(
+            world.suite.gateway(),
+            world.folder(),
+            world.token(),
+            &script,
+            world.scale,
+        )
+        .await
     })
     .await?;
     table.push(row.must("20 %, p99 ≤ 5 ms"));
@@ -34,7 +46,11 @@ pub(crate) async fn get_by_rest(world: &World, table: &mut Table) -> Result<()> 
 pub(crate) async fn get_by_grpc(world: &World, table: &mut Table) -> Result<()> {
     let limits = get_limits(world).await?;
     let id = world.ids.first().context("leads")?.clone();
-    let message = kontor_proto::leads::v1::GetLeadRequest { id, expand: String::new() }.encode_to_vec();
+    let message = kontor_proto::leads::v1::GetLeadRequest {
+        id,
+        expand: String::new(),
+    }
+    .encode_to_vec();
     let url = format!("{}/kontor.leads.v1.LeadService/GetLead", world.suite.url("leads"));
     let row = measure(world, "2", "the same by gRPC, one id", &limits, async || {
         wrk::grpc(&url, world.folder(), world.token(), &message, world.scale).await
@@ -57,7 +73,14 @@ pub(crate) async fn list(world: &World, table: &mut Table) -> Result<()> {
     let limits = vec![transaction(world, true, &statement.with_literals(&[]))];
     let script = format!("request = function() return wrk.format('GET', '/api/v1{path}') end\n");
     let row = measure(world, "3", "list of 50, filter and cursor", &limits, async || {
-        wrk::http(world.suite.gateway(), world.folder(), world.token(), &script, world.scale).await
+        wrk::http(
+            world.suite.gateway(),
+            world.folder(),
+            world.token(),
+            &script,
+            world.scale,
+        )
+        .await
     })
     .await?;
     table.push(row.must("40 %, p99 ≤ 10 ms"));
@@ -72,7 +95,10 @@ pub(crate) async fn create(world: &World, table: &mut Table) -> Result<()> {
     });
     let mut id = String::new();
     let statement = one(world, "leads", "insert", async || {
-        id = world.api.post("/leads/", body.clone()).await.expect(201)["id"].as_str().context("an id")?.to_owned();
+        id = world.api.post("/leads/", body.clone()).await.expect(201)["id"]
+            .as_str()
+            .context("an id")?
+            .to_owned();
         Ok(())
     })
     .await?;
@@ -89,9 +115,25 @@ pub(crate) async fn create(world: &World, table: &mut Table) -> Result<()> {
     .await?;
     let mut fresh: Vec<(&str, &str)> = vec![(id.as_str(), "bench.uuid7()")];
     // Ids of the outbox are in arrays.
-    let arrays: Vec<String> = statement.parameters.iter().flatten().filter(|v| is_array_of_one_uuid(v)).cloned().collect();
-    fresh.extend(arrays.iter().map(|array| (array.as_str(), "array[bench.uuid7()]")));
-    let singles: Vec<String> = statement.parameters.iter().flatten().filter(|v| is_new_uuid(v, &id)).cloned().collect();
+    let arrays: Vec<String> = statement
+        .parameters
+        .iter()
+        .flatten()
+        .filter(|v| is_array_of_one_uuid(v))
+        .cloned()
+        .collect();
+    fresh.extend(
+        arrays
+            .iter()
+            .map(|array| (array.as_str(), "array[bench.uuid7()]")),
+    );
+    let singles: Vec<String> = statement
+        .parameters
+        .iter()
+        .flatten()
+        .filter(|v| is_new_uuid(v, &id))
+        .cloned()
+        .collect();
     fresh.extend(singles.iter().map(|single| (single.as_str(), "bench.uuid7()")));
     let limits = vec![transaction(world, false, &statement.with_literals(&fresh))];
     let script = format!(
@@ -99,7 +141,14 @@ pub(crate) async fn create(world: &World, table: &mut Table) -> Result<()> {
          request = function() return wrk.format('POST', '/api/v1/leads/') end\n"
     );
     let row = measure(world, "7", "create a lead", &limits, async || {
-        wrk::http(world.suite.gateway(), world.folder(), world.token(), &script, world.scale).await
+        wrk::http(
+            world.suite.gateway(),
+            world.folder(),
+            world.token(),
+            &script,
+            world.scale,
+        )
+        .await
     })
     .await?;
     table.push(row.must("45 %, p99 ≤ 15 ms"));
@@ -112,7 +161,10 @@ fn is_new_uuid(value: &str, id: &str) -> bool {
 }
 
 fn is_array_of_one_uuid(value: &str) -> bool {
-    value.strip_prefix('{').and_then(|v| v.strip_suffix('}')).is_some_and(|v| uuid::Uuid::parse_str(v).is_ok())
+    value
+        .strip_prefix('{')
+        .and_then(|v| v.strip_suffix('}'))
+        .is_some_and(|v| uuid::Uuid::parse_str(v).is_ok())
 }
 
 async fn get_limits(world: &World) -> Result<Vec<String>> {
@@ -122,11 +174,19 @@ async fn get_limits(world: &World) -> Result<Vec<String>> {
         Ok(())
     })
     .await?;
-    ensure!(statement.parameters.iter().flatten().any(|value| *value == id), "the id is no parameter: {statement:?}");
+    ensure!(
+        statement.parameters.iter().flatten().any(|value| *value == id),
+        "the id is no parameter: {statement:?}"
+    );
     let mut limits = Vec::new();
     for other in world.ids.iter().take(LIMIT_SCRIPTS) {
         let mut statement = statement.clone();
-        for value in statement.parameters.iter_mut().flatten().filter(|value| **value == id) {
+        for value in statement
+            .parameters
+            .iter_mut()
+            .flatten()
+            .filter(|value| **value == id)
+        {
             other.clone_into(value);
         }
         limits.push(transaction(world, true, &statement.with_literals(&[])));
@@ -153,13 +213,22 @@ where
 }
 
 /// The workload and its limit in turn, A B A B, after a warm-up; the means of both.
-pub(crate) async fn measure<F>(world: &World, number: &str, what: &str, limits: &[String], mut load: F) -> Result<Row>
+pub(crate) async fn measure<F>(
+    world: &World,
+    number: &str,
+    what: &str,
+    limits: &[String],
+    mut load: F,
+) -> Result<Row>
 where
     F: AsyncFnMut() -> Result<Load>,
 {
     eprintln!("{number}: {what}");
     let url = world.suite.role_url("leads").await;
-    let warm = crate::Scale { seconds: 1, ..world.scale };
+    let warm = crate::Scale {
+        seconds: 1,
+        ..world.scale
+    };
     load().await?;
     pgbench::run(&url, world.folder(), limits, warm).await?;
     let (mut loads, mut reached, mut cpu) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -167,17 +236,24 @@ where
         let before = world.cpu().await?;
         loads.push(load().await?);
         for (name, seconds) in world.cpu().await? {
-            *cpu.entry(name.clone()).or_insert(0.0) += seconds - before.get(&name).copied().unwrap_or_default();
+            *cpu.entry(name.clone()).or_insert(0.0) +=
+                seconds - before.get(&name).copied().unwrap_or_default();
         }
         world.suite.quiet().await;
         world.suite.freeze().await;
         let limit = pgbench::run(&url, world.folder(), limits, world.scale).await;
         // What a limit of writing told is nobody's business.
-        sqlx::raw_sql("truncate leads.outbox").execute(world.suite.database()).await?;
+        sqlx::raw_sql("truncate leads.outbox")
+            .execute(world.suite.database())
+            .await?;
         world.suite.thaw().await;
         reached.push(limit?.per_second);
     }
     let requests: f64 = loads.iter().map(|load| load.requests).sum();
-    let cpu = cpu.into_iter().map(|(name, seconds)| (name, seconds * 1000.0 / requests)).filter(|(_, ms)| *ms >= 0.005).collect();
+    let cpu = cpu
+        .into_iter()
+        .map(|(name, seconds)| (name, seconds * 1000.0 / requests))
+        .filter(|(_, ms)| *ms >= 0.005)
+        .collect();
     Ok(Row::of(number, what, &loads, &reached, cpu))
 }

@@ -26,7 +26,13 @@ pub(crate) struct Row {
 impl Row {
     /// A workload of many requests: the means of its runs and of its limit's.
     #[allow(clippy::cast_precision_loss)] // counts of runs
-    pub(crate) fn of(number: &str, what: &str, loads: &[Load], limits: &[f64], cpu: BTreeMap<String, f64>) -> Self {
+    pub(crate) fn of(
+        number: &str,
+        what: &str,
+        loads: &[Load],
+        limits: &[f64],
+        cpu: BTreeMap<String, f64>,
+    ) -> Self {
         let mean = |pick: fn(&Load) -> f64| loads.iter().map(pick).sum::<f64>() / loads.len() as f64;
         let limit = limits.iter().sum::<f64>() / limits.len() as f64;
         let reached = mean(|load| load.per_second);
@@ -38,7 +44,11 @@ impl Row {
             p95: format!("{:.1}", mean(|load| load.p95)),
             p99: format!("{:.1}", mean(|load| load.p99)),
             errors: loads.iter().map(|load| load.errors).sum::<u64>().to_string(),
-            cpu: cpu.iter().map(|(name, ms)| format!("{name} {ms:.2}")).collect::<Vec<_>>().join(", "),
+            cpu: cpu
+                .iter()
+                .map(|(name, ms)| format!("{name} {ms:.2}"))
+                .collect::<Vec<_>>()
+                .join(", "),
             limit: format!("{limit:.0}/s"),
             ratio: format!("{:.0} %", reached / limit * 100.0),
             must: String::new(),
@@ -49,7 +59,19 @@ impl Row {
     pub(crate) fn told(number: &str, what: &str, figure: String, limit: String, ratio: String) -> Self {
         let none = || "–".to_owned();
         let (number, what, must) = (number.to_owned(), what.to_owned(), String::new());
-        Self { number, what, figure, p50: none(), p95: none(), p99: none(), errors: none(), cpu: none(), limit, ratio, must }
+        Self {
+            number,
+            what,
+            figure,
+            p50: none(),
+            p95: none(),
+            p99: none(),
+            errors: none(),
+            cpu: none(),
+            limit,
+            ratio,
+            must,
+        }
     }
 
     /// What it has to reach.
@@ -68,7 +90,10 @@ pub(crate) struct Table {
 impl Table {
     /// An empty one.
     pub(crate) fn new(scale: Scale) -> Self {
-        Self { scale, rows: Vec::new() }
+        Self {
+            scale,
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a workload and prints it at once.
@@ -86,9 +111,16 @@ impl Table {
         }
         let file = std::env::current_dir()?.join("docs/performance.md");
         let page = std::fs::read_to_string(&file).context("run it at the top of the repository")?;
-        let (head, rest) = page.split_once("<!-- last run -->").context("docs/performance.md has no mark")?;
-        let (_, tail) = rest.split_once("<!-- end of last run -->").context("docs/performance.md has no end mark")?;
-        std::fs::write(file, format!("{head}<!-- last run -->\n{text}<!-- end of last run -->{tail}"))?;
+        let (head, rest) = page
+            .split_once("<!-- last run -->")
+            .context("docs/performance.md has no mark")?;
+        let (_, tail) = rest
+            .split_once("<!-- end of last run -->")
+            .context("docs/performance.md has no end mark")?;
+        std::fs::write(
+            file,
+            format!("{head}<!-- last run -->\n{text}<!-- end of last run -->{tail}"),
+        )?;
         Ok(())
     }
 
@@ -108,9 +140,28 @@ impl Table {
             crate::CONNECTIONS,
             self.scale.seconds
         )?;
-        writeln!(text, "| # | workload | reached | p50 ms | p95 ms | p99 ms | errors | CPU ms a request | limit | ratio | must reach |")?;
-        writeln!(text, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
-        for Row { number, what, figure, p50, p95, p99, errors, cpu, limit, ratio, must } in &self.rows {
+        writeln!(
+            text,
+            "| # | workload | reached | p50 ms | p95 ms | p99 ms | errors | CPU ms a request | limit | ratio | must reach |"
+        )?;
+        writeln!(
+            text,
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        )?;
+        for Row {
+            number,
+            what,
+            figure,
+            p50,
+            p95,
+            p99,
+            errors,
+            cpu,
+            limit,
+            ratio,
+            must,
+        } in &self.rows
+        {
             writeln!(
                 text,
                 "| {number} | {what} | {figure} | {p50} | {p95} | {p99} | {errors} | {cpu} | {limit} | **{ratio}** | {must} |"

@@ -27,7 +27,14 @@ pub(crate) struct World {
 impl World {
     /// Starts the suite, measures it idle, and fills it through its own API.
     pub(crate) fn make(scale: Scale, table: &mut Table) -> Result<Self> {
-        let suite = Suite::declare_with("bench", &[("KONTOR_ACCESS_TOKEN_SECONDS", "86400"), ("KONTOR_OTLP_ENDPOINT", ""), ("KONTOR_LOG", "warn")]);
+        let suite = Suite::declare_with(
+            "bench",
+            &[
+                ("KONTOR_ACCESS_TOKEN_SECONDS", "86400"),
+                ("KONTOR_OTLP_ENDPOINT", ""),
+                ("KONTOR_LOG", "warn"),
+            ],
+        );
         suite.start();
         let folder = suite.folder().join("bench");
         std::fs::create_dir_all(&folder)?;
@@ -89,11 +96,18 @@ impl World {
 
     /// Every process that works for a request: services, gateway, PostgreSQL and RabbitMQ.
     pub(crate) async fn processes(&self) -> Result<Vec<(String, u32)>> {
-        let mut processes: Vec<(String, u32)> =
-            self.suite.processes().await.into_iter().map(|(name, id)| (name.to_owned(), id)).collect();
+        let mut processes: Vec<(String, u32)> = self
+            .suite
+            .processes()
+            .await
+            .into_iter()
+            .map(|(name, id)| (name.to_owned(), id))
+            .collect();
         for entry in std::fs::read_dir("/proc")? {
             let entry = entry?;
-            let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+            let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else {
+                continue;
+            };
             let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             match name.trim() {
                 "postgres" => processes.push((format!("postgres {id}"), id)),
@@ -118,7 +132,10 @@ impl World {
 /// Imports a file and waits for its end.
 pub(crate) async fn import(api: &Api, resource: &str, file: String) -> Result<()> {
     let request = api
-        .request(reqwest::Method::POST, &format!("/{resource}/import/?skip_duplicates=false&wait_seconds=300"))
+        .request(
+            reqwest::Method::POST,
+            &format!("/{resource}/import/?skip_duplicates=false&wait_seconds=300"),
+        )
         .timeout(std::time::Duration::from_secs(600))
         .header("content-type", "text/csv")
         .body(file);

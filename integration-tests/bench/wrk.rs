@@ -40,7 +40,17 @@ pub(crate) async fn http(base: &str, folder: &Path, token: &str, script: &str, s
     let head = format!("wrk.headers[\"authorization\"] = \"Bearer {token}\"\n");
     std::fs::write(&file, format!("{head}{script}{DONE}"))?;
     let output = Command::new(crate::files::program("wrk")?)
-        .args(["-t", "2", "-c", &CONNECTIONS.to_string(), "-d", &format!("{}s", scale.seconds), "--timeout", "30s", "-s"])
+        .args([
+            "-t",
+            "2",
+            "-c",
+            &CONNECTIONS.to_string(),
+            "-d",
+            &format!("{}s", scale.seconds),
+            "--timeout",
+            "30s",
+            "-s",
+        ])
         .arg(&file)
         .arg(base)
         .stdin(Stdio::null())
@@ -48,18 +58,38 @@ pub(crate) async fn http(base: &str, folder: &Path, token: &str, script: &str, s
         .await
         .context("wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "wrk: {text}{}", String::from_utf8_lossy(&output.stderr));
-    let line = text.lines().find_map(|line| line.strip_prefix("figures ")).context("wrk told no figures")?;
+    ensure!(
+        output.status.success(),
+        "wrk: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("figures "))
+        .context("wrk told no figures")?;
     let figures: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
     let &[requests, microseconds, p50, p95, p99, errors] = figures.as_slice() else {
         anyhow::bail!("wrk's figures: {line}");
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
-    Ok(Load { per_second: requests / (microseconds / 1e6), requests, p50, p95, p99, errors: errors as u64 })
+    Ok(Load {
+        per_second: requests / (microseconds / 1e6),
+        requests,
+        p50,
+        p95,
+        p99,
+        errors: errors as u64,
+    })
 }
 
 /// Runs one unary gRPC request over and over for one run's time.
-pub(crate) async fn grpc(url: &str, folder: &Path, token: &str, message: &[u8], scale: Scale) -> Result<Load> {
+pub(crate) async fn grpc(
+    url: &str,
+    folder: &Path,
+    token: &str,
+    message: &[u8],
+    scale: Scale,
+) -> Result<Load> {
     let body = folder.join("request.grpc");
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len())?.to_be_bytes());
@@ -67,8 +97,25 @@ pub(crate) async fn grpc(url: &str, folder: &Path, token: &str, message: &[u8], 
     std::fs::write(&body, frame)?;
     let log = folder.join("h2load.log");
     let output = Command::new(crate::files::program("h2load")?)
-        .args(["-t", "2", "-c", &CONNECTIONS.to_string(), "-m", "1", "-D", &scale.seconds.to_string(), "--warm-up-time=1"])
-        .args(["-H", "content-type: application/grpc", "-H", "te: trailers", "-H", &format!("authorization: Bearer {token}")])
+        .args([
+            "-t",
+            "2",
+            "-c",
+            &CONNECTIONS.to_string(),
+            "-m",
+            "1",
+            "-D",
+            &scale.seconds.to_string(),
+            "--warm-up-time=1",
+        ])
+        .args([
+            "-H",
+            "content-type: application/grpc",
+            "-H",
+            "te: trailers",
+            "-H",
+            &format!("authorization: Bearer {token}"),
+        ])
         .arg("-d")
         .arg(&body)
         .arg(format!("--log-file={}", log.display()))
@@ -78,7 +125,11 @@ pub(crate) async fn grpc(url: &str, folder: &Path, token: &str, message: &[u8], 
         .await
         .context("h2load")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "h2load: {text}{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "h2load: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     // Each line of the log: when it began, the status, how long it took in microseconds.
     let mut times = Vec::new();
     let mut errors = 0;
@@ -91,7 +142,11 @@ pub(crate) async fn grpc(url: &str, folder: &Path, token: &str, message: &[u8], 
     }
     times.sort_by(f64::total_cmp);
     ensure!(!times.is_empty(), "h2load had no answer: {text}");
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a rank
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // a rank
     let rank = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     #[allow(clippy::cast_precision_loss)] // a count
     let requests = times.len() as f64;

@@ -55,8 +55,15 @@ impl Suite {
 
     /// The same, with settings that win over the suite's own; an empty one is left to its default.
     pub fn declare_with(name: &'static str, instead: &[(&str, &str)]) -> Arc<Self> {
-        let instead = instead.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Arc::new(Self { name, instead, running: OnceLock::new() })
+        let instead = instead
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        Arc::new(Self {
+            name,
+            instead,
+            running: OnceLock::new(),
+        })
     }
 
     /// Starts it unless it runs already; trials that come meanwhile wait.
@@ -119,7 +126,9 @@ impl Suite {
     /// # Panics
     /// When there is no such service.
     pub async fn channel(&self, service: &str) -> Channel {
-        Channel::from_shared(self.url(service).to_owned()).expect("a URL").connect_lazy()
+        Channel::from_shared(self.url(service).to_owned())
+            .expect("a URL")
+            .connect_lazy()
     }
 
     /// Kills a service, the gateway or the `broker` as `kill -9` does.
@@ -201,14 +210,21 @@ impl Suite {
 
     async fn signal_all(&self, signal: &str) {
         for (_, id) in self.processes().await {
-            Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill");
+            Command::new("kill")
+                .args([signal, &id.to_string()])
+                .status()
+                .await
+                .expect("kill");
         }
     }
 
     /// The services and the gateway, with their process ids.
     pub async fn processes(&self) -> Vec<(&'static str, u32)> {
         let processes = self.running().processes.lock().await;
-        processes.iter().filter_map(|(name, child)| Some((*name, child.id()?))).collect()
+        processes
+            .iter()
+            .filter_map(|(name, child)| Some((*name, child.id()?)))
+            .collect()
     }
 
     /// The process id of one of them.
@@ -217,7 +233,11 @@ impl Suite {
     /// When it doesn't run.
     pub async fn process(&self, name: &str) -> u32 {
         let processes = self.processes().await;
-        processes.into_iter().find(|(other, _)| *other == name).expect("a running process").1
+        processes
+            .into_iter()
+            .find(|(other, _)| *other == name)
+            .expect("a running process")
+            .1
     }
 
     /// Where the suite keeps its data, keys, mails and logs.
@@ -247,7 +267,11 @@ impl Suite {
 
     /// The database's URL for the login role of a service.
     pub async fn role_url(&self, service: &str) -> String {
-        self.running().postgres.lock().await.url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor")
+        self.running()
+            .postgres
+            .lock()
+            .await
+            .url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor")
     }
 
     /// Waits until every fact that was told has arrived: outboxes empty, and no inbox has grown for a while.

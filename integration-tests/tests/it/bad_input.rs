@@ -204,8 +204,8 @@ async fn tokens(suite: &Suite) {
 
 async fn not_yet(suite: &Suite) {
     let api = suite.api().company().await;
-    api.get("/agenda/").await.problem(501, "unimplemented");
-    api.get("/activities/").await.problem(501, "unimplemented");
+    api.get("/agenda/").await.problem(501, "not_implemented");
+    api.get("/activities/").await.problem(501, "not_implemented");
 }
 
 async fn openapi(suite: &Suite) {
