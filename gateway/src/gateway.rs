@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Gateway {
     pub(crate) plans: Plans,
     routes: Routes<Served>,
-    guard: Guard,
+    pub(crate) guard: Guard,
     limits: Option<Limits>,
     pub(crate) edge: Edge,
     pub(crate) browser: Browser,

@@ -31,6 +31,12 @@ impl Guard {
         Self { verifier }
     }
 
+    /// Whether identity has been heard, so that people's tokens can be judged.
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.verifier.is_in_step()
+    }
+
     /// The caller, if this access rule lets them in; `None` for a public rpc without a valid token.
     ///
     /// # Errors
