@@ -1,0 +1,246 @@
+//! The account of a conversion.
+
+use kontor_accounts::service::convert;
+use kontor_proto::{
+    accounts::v1::{self, AccountStepCompleted, AccountStepFailed, account_service_server::AccountService},
+    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead},
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::world::{World, answer, named};
+
+fn request(company_name: &str) -> AccountStepRequested {
+    AccountStepRequested {
+        context: Some(ConversionContext {
+            conversion_id: Uuid::now_v7().to_string(),
+            lead: Some(Lead {
+                full_name: "Ada Lovelace".to_owned(),
+                company_name: Some(company_name.to_owned()),
+                industry: Some("Engines".to_owned()),
+                ..Lead::default()
+            }),
+            requested_by: Some(Uuid::now_v7().to_string()),
+            ..ConversionContext::default()
+        }),
+        given_account_id: None,
+        new_account_id: Uuid::now_v7().to_string(),
+    }
+}
+
+fn conversion(request: &AccountStepRequested) -> String {
+    request.context.as_ref().unwrap().conversion_id.clone()
+}
+
+async fn step(world: &World, request: &AccountStepRequested) {
+    let mut tx = world.begin().await;
+    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn undo(world: &World, request: &AccountStepRequested) {
+    let event = ConversionUndoRequested {
+        conversion_id: conversion(request),
+    };
+    let mut tx = world.begin().await;
+    convert::undo(&mut tx, world.company, &event, OffsetDateTime::now_utc())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// What was told last for a conversion.
+async fn completed(world: &World, request: &AccountStepRequested) -> AccountStepCompleted {
+    let told = world.told::<AccountStepCompleted>().await;
+    told.into_iter()
+        .rfind(|reply| reply.conversion_id == conversion(request))
+        .unwrap()
+}
+
+async fn total(world: &World) -> Option<i64> {
+    let request = world.asks(v1::ListAccountsRequest::default());
+    answer(world.grpc.list_accounts(request).await)
+        .unwrap()
+        .total_size
+}
+
+#[tokio::test]
+async fn a_conversion_makes_the_account_of_a_new_company() {
+    let world = World::new().await;
+    let request = request("Analytical Engines");
+    step(&world, &request).await;
+    let reply = completed(&world, &request).await;
+    assert_eq!(
+        (reply.account_id.clone(), reply.matched_existing),
+        (request.new_account_id.clone(), false)
+    );
+    let account = world.get(&reply.account_id).await.unwrap();
+    assert_eq!(
+        (account.name.as_str(), account.industry.as_deref()),
+        ("Analytical Engines", Some("Engines"))
+    );
+    assert_eq!(account.created_by, request.context.unwrap().requested_by);
+}
+
+#[tokio::test]
+async fn a_conversion_links_the_account_with_the_same_normalised_name_and_fills_its_blanks() {
+    let world = World::new().await;
+    let account = world
+        .create(v1::Account {
+            phone: Some("+1 555".to_owned()),
+            ..named("ACME, Inc.")
+        })
+        .await
+        .unwrap();
+    let request = request("acme");
+    step(&world, &request).await;
+    let reply = completed(&world, &request).await;
+    assert_eq!(
+        (reply.account_id.as_str(), reply.account_name.as_str()),
+        (account.id.as_str(), "ACME, Inc.")
+    );
+    assert!(reply.matched_existing);
+    let linked = world.get(&account.id).await.unwrap();
+    assert_eq!(
+        (linked.industry.as_deref(), linked.phone.as_deref()),
+        (Some("Engines"), Some("+1 555"))
+    );
+
+    undo(&world, &request).await;
+    assert_eq!(world.get(&account.id).await.unwrap().industry, None);
+}
+
+#[tokio::test]
+async fn an_account_is_found_by_its_web_domain_too() {
+    let world = World::new().await;
+    let site = Some("https://www.acme.example".to_owned());
+    let account = world
+        .create(v1::Account {
+            website: site,
+            ..named("Quite Another Name")
+        })
+        .await
+        .unwrap();
+    let mut request = request("Acme Holding");
+    let lead = request.context.as_mut().unwrap().lead.as_mut().unwrap();
+    lead.website = Some("http://acme.example/contact".to_owned());
+    step(&world, &request).await;
+    assert_eq!(completed(&world, &request).await.account_id, account.id);
+}
+
+#[tokio::test]
+async fn of_two_accounts_that_match_none_is_guessed() {
+    let world = World::new().await;
+    world.create(named("Twin Ltd")).await.unwrap();
+    world.create(named("twin")).await.unwrap();
+    let request = request("Twin");
+    step(&world, &request).await;
+    assert!(!completed(&world, &request).await.matched_existing);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_is_answered_again_and_does_nothing() {
+    let world = World::new().await;
+    let request = request("Once");
+    step(&world, &request).await;
+    step(&world, &request).await;
+    assert_eq!(total(&world).await, Some(1));
+    let told = world.told::<AccountStepCompleted>().await;
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test]
+async fn conversions_of_one_company_at_the_same_moment_make_one_account() {
+    let world = World::new().await;
+    let requests: Vec<_> = ["Crowd", "crowd inc", "CROWD"].map(request).into();
+    tokio::join!(
+        step(&world, &requests[0]),
+        step(&world, &requests[1]),
+        step(&world, &requests[2])
+    );
+    assert_eq!(total(&world).await, Some(1));
+    let told = world.told::<AccountStepCompleted>().await;
+    assert_eq!(told.iter().filter(|reply| !reply.matched_existing).count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_conversion_made_is_taken_back_and_a_late_request_does_nothing() {
+    let world = World::new().await;
+    let request = request("Passing");
+    step(&world, &request).await;
+    undo(&world, &request).await;
+    assert_eq!(total(&world).await, Some(0));
+    step(&world, &request).await;
+    assert_eq!(total(&world).await, Some(0));
+    assert_eq!(world.told::<AccountStepCompleted>().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_conversion_undone_before_its_request_came_makes_nothing() {
+    let world = World::new().await;
+    let request = request("Overtaken");
+    undo(&world, &request).await;
+    step(&world, &request).await;
+    assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn an_account_that_another_conversion_linked_stays_until_that_one_is_undone_too() {
+    let world = World::new().await;
+    let (first, second) = (request("Shared"), request("Shared Inc"));
+    step(&world, &first).await;
+    step(&world, &second).await;
+    undo(&world, &first).await;
+    assert_eq!(total(&world).await, Some(1));
+    undo(&world, &second).await;
+    assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_worked_on_since_stays() {
+    let world = World::new().await;
+    let request = request("Touched");
+    step(&world, &request).await;
+    let phone = v1::Account {
+        phone: Some("+1 555".to_owned()),
+        ..v1::Account::default()
+    };
+    world
+        .update(&request.new_account_id, phone, &["phone"], "")
+        .await
+        .unwrap();
+    undo(&world, &request).await;
+    assert_eq!(total(&world).await, Some(1));
+}
+
+#[tokio::test]
+async fn a_given_account_is_linked_and_kept_as_it_is_when_so_asked() {
+    let world = World::new().await;
+    let account = world.create(named("Given")).await.unwrap();
+    let mut request = request("Something else");
+    request.given_account_id = Some(account.id.clone());
+    request.context.as_mut().unwrap().fill = ConversionFill::Keep.into();
+    step(&world, &request).await;
+    assert_eq!(completed(&world, &request).await.account_id, account.id);
+    assert_eq!(world.get(&account.id).await.unwrap(), account);
+}
+
+#[tokio::test]
+async fn a_given_account_that_was_deleted_fails_the_step() {
+    let world = World::new().await;
+    let account = world.create(named("Given")).await.unwrap();
+    let delete = world.asks(v1::DeleteAccountRequest {
+        id: account.id.clone(),
+        etag: String::new(),
+    });
+    answer(world.grpc.delete_account(delete).await).unwrap();
+    let mut request = request("Something else");
+    request.given_account_id = Some(account.id);
+    step(&world, &request).await;
+    let told = world.told::<AccountStepFailed>().await;
+    assert_eq!(told[0].conversion_id, conversion(&request));
+    assert_eq!(total(&world).await, Some(0));
+}

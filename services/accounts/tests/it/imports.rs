@@ -1,0 +1,86 @@
+//! Accounts from files.
+
+use kontor_chassis::peers::Peers;
+use kontor_proto::{
+    accounts::v1::{self, account_service_server::AccountService},
+    identity::v1::{
+        Company, GetCompanyRequest, GetCompanyResponse,
+        company_service_server::{CompanyService, CompanyServiceServer},
+    },
+    records::v1::{ImportOptions, ImportState, ListQuery},
+};
+use kontor_records::transfer::Part;
+use tonic::{Request, Response, Status, service::Routes};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use crate::world::{World, answer};
+
+/// Identity, of which an import asks no more than the company's currency.
+struct Identity;
+
+#[tonic::async_trait]
+impl CompanyService for Identity {
+    async fn get_company(
+        &self,
+        _: Request<GetCompanyRequest>,
+    ) -> Result<Response<GetCompanyResponse>, Status> {
+        let company = Company {
+            currency: "CHF".to_owned(),
+            ..Company::default()
+        };
+        Ok(Response::new(GetCompanyResponse {
+            company: Some(company),
+        }))
+    }
+}
+
+fn identity(peers: &Peers) {
+    let routes = Routes::new(CompanyServiceServer::new(Identity));
+    peers.set_local(
+        "identity",
+        BoxCloneSyncService::new(routes.map_request(|request| request)),
+    );
+}
+
+#[tokio::test]
+async fn a_file_becomes_accounts_and_a_bad_row_stops_no_other() {
+    let world = World::beside(identity).await;
+    let file = "Account Name,Website,Revenue,Billing City\n\
+                Acme GmbH,acme.example,100,Bern\n\
+                ,nameless.example,1,Basel\n\
+                \"Beta, Inc.\",www.beta.example,200.5,Zug\n";
+    let parts = vec![
+        Ok(Part::Options(Box::new(ImportOptions::default()))),
+        Ok(Part::Data(file.as_bytes().into())),
+    ];
+    let imported = world
+        .imports
+        .run(&world.caller(), Box::pin(tokio_stream::iter(parts)))
+        .await
+        .unwrap();
+    let job = imported.job;
+    assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");
+    assert_eq!(job.state(), ImportState::PartiallySucceeded);
+    assert_eq!((job.errors[0].row, job.errors[0].code.as_str()), (3, "required"));
+
+    let query = ListQuery {
+        order_by: "name".to_owned(),
+        ..ListQuery::default()
+    };
+    let request = world.asks(v1::ListAccountsRequest { query: Some(query) });
+    let accounts = answer(world.grpc.list_accounts(request).await).unwrap().accounts;
+    let beta = &accounts[1];
+    assert_eq!(
+        (beta.name.as_str(), beta.domain.as_deref()),
+        ("Beta, Inc.", Some("beta.example"))
+    );
+    let revenue = beta.annual_revenue.as_ref().unwrap();
+    assert_eq!(
+        (revenue.amount.as_str(), revenue.currency.as_str()),
+        ("200.50", "CHF")
+    );
+    assert_eq!(
+        beta.billing_address.as_ref().unwrap().city.as_deref(),
+        Some("Zug")
+    );
+}
