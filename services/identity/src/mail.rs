@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lettre::Message;
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
 
 use crate::model::email::Email;
 use crate::secret::Secret;
@@ -51,16 +51,16 @@ impl Mailer {
             "Hello {name},\n\nplease confirm that this is your address:\n\n{link}\n\n\
              The link is good once and for two days. If you did not sign up, forget this mail.\n",
         );
-        self.send(to, "Confirm your e-mail address", body).await
+        self.send(to, "Confirm your e-mail address", &body).await
     }
 
-    async fn send(&self, to: &Email, subject: &str, body: String) -> Result<(), MailError> {
+    async fn send(&self, to: &Email, subject: &str, body: &str) -> Result<(), MailError> {
         let mail = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to.as_str().parse()?))
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
-            .body(body)?;
+            .body(encoded(body))?;
         tokio::fs::create_dir_all(self.folder.as_path()).await?;
         // Written beside and renamed, so that whoever watches the folder never reads half a mail.
         let id = uuid::Uuid::now_v7();
@@ -69,4 +69,16 @@ impl Mailer {
         tokio::fs::rename(&draft, self.folder.join(format!("{id}.eml"))).await?;
         Ok(())
     }
+}
+
+/// The longest line of a mail, RFC 5322, 2.1.1.
+const LONGEST_LINE: usize = 998;
+
+/// As it is when a mail can carry that, so that a link stays in one piece for whoever reads the file; else encoded.
+fn encoded(body: &str) -> Body {
+    let body = body.replace('\n', "\r\n");
+    if body.is_ascii() && body.lines().all(|line| line.len() <= LONGEST_LINE) {
+        return Body::dangerous_pre_encoded(body.into_bytes(), ContentTransferEncoding::SevenBit);
+    }
+    Body::new(body)
 }

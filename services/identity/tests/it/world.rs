@@ -151,7 +151,7 @@ impl World {
         header.to_str().unwrap().to_owned()
     }
 
-    /// Mails written so far, as text with the soft line breaks of the transfer encoding taken out.
+    /// Mails written so far.
     pub(crate) fn mails(&self) -> Vec<String> {
         let Ok(files) = std::fs::read_dir(self.folder.join("mail")) else {
             return Vec::new();
@@ -159,12 +159,7 @@ impl World {
         files
             .map(|file| file.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
-            .map(|path| {
-                std::fs::read_to_string(path)
-                    .unwrap()
-                    .replace("=\r\n", "")
-                    .replace("=3D", "=")
-            })
+            .map(|path| std::fs::read_to_string(path).unwrap())
             .collect()
     }
 
