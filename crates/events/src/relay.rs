@@ -133,6 +133,7 @@ impl Worker {
 
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
+        let mut away = false;
         loop {
             tokio::select! {
                 biased;
@@ -143,6 +144,9 @@ impl Worker {
                 match self.window().await {
                     Ok(more) => {
                         pause = FIRST_PAUSE;
+                        if std::mem::take(&mut away) {
+                            tracing::info!(service = %self.service, "messages are told again");
+                        }
                         if !more || self.shutdown.is_cancelled() {
                             break;
                         }
@@ -150,7 +154,9 @@ impl Worker {
                         self.wake.notify_one();
                     }
                     Err(error) => {
-                        tracing::warn!(service = %self.service, %error, "nothing can be told; trying again");
+                        if !std::mem::replace(&mut away, true) {
+                            tracing::warn!(service = %self.service, %error, "nothing can be told; trying again");
+                        }
                         tokio::select! {
                             () = self.shutdown.cancelled() => return,
                             () = tokio::time::sleep(pause) => {}

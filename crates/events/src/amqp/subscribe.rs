@@ -59,7 +59,9 @@ impl AmqpSubscription {
                         pause = FIRST_PAUSE;
                     }
                     Err(Away(reason)) => {
-                        tracing::warn!(service = %self.service, reason, "the broker is away; trying again");
+                        if pause == FIRST_PAUSE {
+                            tracing::warn!(service = %self.service, reason, "the broker is away; trying again");
+                        }
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(LONGEST_PAUSE);
                     }

@@ -63,7 +63,7 @@ pub async fn no_later_than<P: Message>(
         "insert into timers (id, kind, due_at, payload, headers)
          values ($1, $2, $3, $4, $5)
          on conflict on constraint timers_pk do update
-         set due_at = excluded.due_at
+         set due_at = excluded.due_at, payload = excluded.payload
          where timers.due_at > excluded.due_at",
     )
     .bind(id)

@@ -18,7 +18,7 @@ fn in_process() -> Bus {
 async fn everything_told_is_heard_once(bus: Bus) {
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(&bus, Keep);
+    reader.listen(&bus, Keep).await;
     writer.relay(&bus);
     writer.write(&texts(1000)).await;
     reader
@@ -44,7 +44,7 @@ async fn everything_told_is_heard_once_in_one_process() {
 async fn what_is_rolled_back_is_not_told(bus: Bus) {
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(&bus, Keep);
+    reader.listen(&bus, Keep).await;
     writer.relay(&bus);
     let mut tx = writer
         .host
@@ -96,7 +96,7 @@ impl Handle<Written> for Poisoned {
 async fn poison_dies_and_the_others_live(bus: &Bus) -> (World, crate::world::Service) {
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(bus, Poisoned);
+    reader.listen(bus, Poisoned).await;
     writer.relay(bus);
     let mut all = texts(20);
     all.insert(10, "poison".into());
@@ -155,7 +155,7 @@ async fn waiting_for_what_is_away_does_not_count_towards_death() {
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
     let tries = Arc::new(AtomicUsize::new(0));
-    reader.listen(&bus, Away(tries.clone()));
+    reader.listen(&bus, Away(tries.clone())).await;
     writer.relay(&bus);
     writer.write(&texts(1)).await;
     reader.until("select count(*) from effects", 1).await;
@@ -224,7 +224,7 @@ async fn lost_database_connections_lose_no_message() {
     let (bus, _alone) = rabbit().await;
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(&bus, Keep);
+    reader.listen(&bus, Keep).await;
     writer.relay(&bus);
     writer.write(&texts(400)).await;
     for _ in 0..5 {

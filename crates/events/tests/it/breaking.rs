@@ -6,27 +6,18 @@ use futures_util::StreamExt;
 use kontor_chassis::{Error, db::TenantTx};
 use kontor_events::{Delivery, Handle};
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties,
+    BasicProperties,
     options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions},
     types::FieldTable,
 };
 use tokio::sync::Notify;
 
-use crate::world::{Keep, World, Written, broker, keep, rabbit, texts};
+use crate::world::{Keep, World, Written, broker, channel, keep, rabbit, texts};
 
 /// A dead message.
 pub(crate) struct Dead {
     pub(crate) kind: Option<String>,
     pub(crate) body: Vec<u8>,
-}
-
-async fn channel() -> (Connection, Channel) {
-    let url = broker().await.lock().await.url();
-    let connection = Connection::connect(&url, ConnectionProperties::default())
-        .await
-        .unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    (connection, channel)
 }
 
 /// Takes the next message of a queue.
@@ -57,7 +48,7 @@ async fn a_stranger_s_message_without_type_or_id_goes_to_the_dead_queue() {
     let (bus, _alone) = rabbit().await;
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(&bus, Keep);
+    reader.listen(&bus, Keep).await;
     writer.relay(&bus);
     // The queue is there once something came through it.
     writer.write(&texts(1)).await;
@@ -100,7 +91,7 @@ async fn a_broker_that_is_killed_and_comes_back_loses_nothing() {
     let (bus, _alone) = rabbit().await;
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
-    reader.listen(&bus, Keep);
+    reader.listen(&bus, Keep).await;
     writer.relay(&bus);
     writer.write(&texts(1)).await;
     reader.until("select count(*) from effects", 1).await;
@@ -141,7 +132,7 @@ async fn a_message_that_was_committed_but_not_acknowledged_has_its_effect_once()
     let world = World::new().await;
     let (writer, reader) = (world.start(world.writer), world.start(world.reader));
     let handled = Arc::new(Notify::new());
-    reader.listen(&bus, DiesAfterCommit(handled.clone()));
+    reader.listen(&bus, DiesAfterCommit(handled.clone())).await;
     writer.relay(&bus);
     writer.write(&texts(1)).await;
     handled.notified().await;

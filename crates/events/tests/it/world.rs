@@ -6,14 +6,19 @@ use kontor::{
     migrate::{self, Schema},
     servers::{Postgres, RabbitMq},
 };
-use kontor_chassis::{Caller, Db, Error, Host, db::TenantTx};
+use kontor_chassis::{
+    Caller, Error, Host, db::TenantTx, host::Process, peers::Peers, settings::Settings, token::ServiceKey,
+};
 use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, Relay, outbox};
+use lapin::{
+    Channel, Connection as AmqpConnection, ConnectionProperties, options::QueueDeclareOptions,
+    types::FieldTable,
+};
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 static DATABASE: OnceCell<Postgres> = OnceCell::const_new();
@@ -52,6 +57,16 @@ pub(crate) async fn rabbit() -> (Bus, MutexGuard<'static, ()>) {
     (Bus::connect(&broker().await.lock().await.url()).unwrap(), alone)
 }
 
+/// A connection of a stranger to the suite.
+pub(crate) async fn channel() -> (AmqpConnection, Channel) {
+    let url = broker().await.lock().await.url();
+    let connection = AmqpConnection::connect(&url, ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    (connection, channel)
+}
+
 /// A note that somebody wrote.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Written {
@@ -80,6 +95,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        // What happens beside a failing test, with RUST_LOG set. Another test of the process may have been first.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_test_writer()
+            .try_init();
         let server = database().await;
         let id = Uuid::now_v7().simple().to_string();
         let name = |part: &str| -> &'static str { format!("{part}_{}", &id[20..]).leak() };
@@ -101,15 +122,16 @@ impl World {
     /// Starts a process of a service; several of one service are replicas.
     pub(crate) fn start(&self, name: &'static str) -> Service {
         let schema = self.schemas.iter().find(|schema| schema.name() == name).unwrap();
-        let db = Db::open(schema.url(), name, 10).unwrap();
-        let host = Host {
-            name,
-            db,
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
+        let peers = Peers::builder(ServiceKey::random());
+        let peers = peers
+            .remote("identity", "http://127.0.0.1:1")
+            .unwrap()
+            .build(name);
+        let settings = [(format!("{name}_database_url"), schema.url().to_owned())];
+        let process =
+            Process::start(Settings::from_pairs(settings).unwrap().into(), peers, "identity").unwrap();
         Service {
-            host,
+            host: process.host(name, 1).unwrap(),
             company: self.company,
         }
     }
@@ -144,8 +166,32 @@ impl Service {
         Relay::spawn(&self.host, bus);
     }
 
-    pub(crate) fn listen(&self, bus: &Bus, handler: impl Handle<Written>) {
+    /// Begins to hear, and waits until the queue is bound: queues of earlier tests would take what is told before.
+    pub(crate) async fn listen(&self, bus: &Bus, handler: impl Handle<Written>) {
         Consumer::new(&self.host, bus).on(handler).spawn();
+        if format!("{bus:?}").contains("in-process") {
+            return;
+        }
+        let (connection, _channel) = channel().await;
+        let queue = format!("{}.events", self.host.name);
+        let bound = async {
+            loop {
+                let passive = QueueDeclareOptions::durable().passive();
+                let arguments = FieldTable::default();
+                // The broker closes a channel that asks for a queue that isn't there yet.
+                let channel = connection.create_channel().await.unwrap();
+                let found = channel
+                    .queue_declare(queue.as_str().into(), passive, arguments)
+                    .await;
+                if found.is_ok_and(|queue| queue.consumer_count() > 0) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), bound)
+            .await
+            .unwrap();
     }
 
     /// Ends as on SIGTERM: what is at work is finished.
