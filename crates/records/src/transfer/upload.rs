@@ -236,11 +236,12 @@ impl<I: Importer> Upload<'_, I> {
             rows.push((line, cells));
             batch.push(candidate);
         }
-        let mut tx = self.db.read(self.caller).await?;
+        // The service may remember what it found out, for example references of other services.
+        let mut tx = self.db.begin(self.caller).await?;
         self.importer
             .complete(&mut tx, self.caller, OffsetDateTime::now_utc(), &mut batch)
             .await?;
-        drop(tx);
+        tx.commit().await?;
         for ((line, cells), Candidate { record, errors, .. }) in rows.into_iter().zip(batch) {
             if errors.is_empty() {
                 progress.seq += 1;
