@@ -30,7 +30,7 @@ pub struct Service {
 }
 
 /// Every service, in the order of their ports.
-pub static SERVICES: [Service; 5] = [
+pub static SERVICES: [Service; 6] = [
     Service {
         name: kontor_identity::NAME,
         port: 50051,
@@ -48,6 +48,12 @@ pub static SERVICES: [Service; 5] = [
         port: 50053,
         migrators: || records(&kontor_contacts::MIGRATOR),
         run: |host, bus| Box::pin(kontor_contacts::run(host, bus)),
+    },
+    Service {
+        name: kontor_leads::NAME,
+        port: 50054,
+        migrators: || records(&kontor_leads::MIGRATOR),
+        run: |host, bus| Box::pin(kontor_leads::run(host, bus)),
     },
     Service {
         name: kontor_deals::NAME,

@@ -1,0 +1,80 @@
+//! What leads refuses by its own rules.
+
+use kontor_chassis as chassis;
+use kontor_records::Choice;
+
+use crate::{model::LeadStatus, states::Step};
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The lead's state doesn't allow the step.
+    #[error("The lead is {} and can't be {}.", .state.word(), .step.verb())]
+    WrongState {
+        /// Where it stands.
+        state: LeadStatus,
+        /// What was wanted.
+        step: Step,
+    },
+    /// It was converted: only its description and tags may be changed.
+    #[error("The lead is converted; only its description and tags can be changed.")]
+    Converted,
+    /// Its conversion is at work.
+    #[error("The lead is converting; wait until that has ended.")]
+    Converting,
+    /// Nobody ever converted it.
+    #[error("The lead was never converted.")]
+    NeverConverted,
+    /// A step of the conversion can't be done, and what it had done is taken back.
+    #[error("{0}")]
+    ConversionFailed(String),
+    /// A reason is needed.
+    #[error("A reason is required.")]
+    ReasonRequired,
+    /// A reason has 500 characters at most.
+    #[error("A reason has at most 500 characters.")]
+    ReasonTooLong,
+    /// Seconds to wait are 0 to 30.
+    #[error("Allowed is 0 to 30.")]
+    WaitOutOfRange,
+}
+
+impl Error {
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::WrongState { .. } => "wrong_state",
+            Self::Converted => "lead_converted",
+            Self::Converting => "lead_converting",
+            Self::NeverConverted => "not_found",
+            Self::ConversionFailed(_) => "conversion_failed",
+            Self::ReasonRequired => "required",
+            Self::ReasonTooLong => "too_long",
+            Self::WaitOutOfRange => "out_of_range",
+        }
+    }
+}
+
+impl From<Error> for chassis::Error {
+    fn from(error: Error) -> Self {
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            Error::WrongState { state, .. } => {
+                Self::conflict(code, detail).with_member("state", state.word())
+            }
+            Error::Converted => {
+                Self::conflict(code, detail).with_member("state", LeadStatus::Converted.word())
+            }
+            Error::Converting => {
+                Self::conflict(code, detail).with_member("state", LeadStatus::Converting.word())
+            }
+            Error::NeverConverted => Self::new(chassis::Kind::NotFound, code, detail),
+            Error::ConversionFailed(reason) => Self::conflict(code, detail)
+                .with_member("state", "failed")
+                .with_member("reason", reason),
+            Error::ReasonRequired | Error::ReasonTooLong => Self::invalid_field("reason", code, detail),
+            Error::WaitOutOfRange => Self::invalid_field("wait_seconds", code, detail),
+        }
+    }
+}

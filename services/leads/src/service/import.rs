@@ -1,0 +1,70 @@
+//! What an import of leads needs beyond the description: references, the company's currency, scores.
+
+use std::collections::HashMap;
+
+use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_records::{
+    refs,
+    transfer::{Candidate, Importer},
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{ACTIVITIES, Leads, may_edit};
+use crate::{model::Lead, scoring};
+
+impl Importer for Leads {
+    type Record = Lead;
+
+    async fn currency(&self, caller: &Caller) -> Result<String, Error> {
+        self.homes.currency(caller).await
+    }
+
+    async fn complete(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        now: OffsetDateTime,
+        batch: &mut [Candidate<Lead>],
+    ) -> Result<(), Error> {
+        let weights = self.weights.of(tx, caller.company_id()).await?;
+        let mut known: HashMap<(Option<Uuid>, Option<Uuid>), bool> = HashMap::new();
+        let mut oldest_recent: Option<OffsetDateTime> = None;
+        for candidate in batch {
+            let Candidate {
+                record,
+                before,
+                errors,
+            } = candidate;
+            if let Some(before) = before
+                && let Err(refused) = may_edit(before, record, &[])
+            {
+                errors.push("status", refused.code(), refused.to_string());
+                continue;
+            }
+            // The owners of a file are few: each is asked for once.
+            let references = (record.owner_id, record.territory_id);
+            let there = known.get(&references).copied();
+            if there != Some(true) {
+                match refs::check(tx, caller, before.as_ref(), record, &self.homes).await {
+                    Ok(()) => {
+                        known.insert(references, true);
+                    }
+                    Err(refused) if !refused.fields().is_empty() => errors.extend(refused.fields().to_vec()),
+                    Err(failed) => return Err(failed),
+                }
+            }
+            record.score = scoring::total(&record.known(ACTIVITIES), &weights, now);
+            if scoring::lapses_at(record.created_at, &weights) > now {
+                oldest_recent = Some(oldest_recent.map_or(record.created_at, |at| at.min(record.created_at)));
+            }
+        }
+        if let Some(created_at) = oldest_recent {
+            // Not remembered: whether this transaction is committed is the import's to know.
+            self.recency
+                .watch(tx, caller.company_id(), created_at, &weights, now)
+                .await?;
+        }
+        Ok(())
+    }
+}
