@@ -71,7 +71,11 @@ pub static SERVICES: [Service; 6] = [
 
 /// The migrations of a service of records. Its own come last: their indexes may use what those before them make.
 fn records(service: &Migrator) -> Vec<Migrator> {
-    vec![kontor_events::migrator(), kontor_records::migrator(), own(service)]
+    vec![
+        kontor_events::migrator(),
+        kontor_records::migrator(),
+        own(service),
+    ]
 }
 
 /// The service's own migrations, with their list in `_migrations`.

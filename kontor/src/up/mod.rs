@@ -83,10 +83,12 @@ async fn run_with(
     }
     let tell = async {
         let answers = wait_until_ready(&settings, stop).await?;
-        let loaded = unfinished.exists() && answers && wish.demo;
-        if loaded {
-            load_demo(&settings).await?;
-            fs::remove_file(&unfinished)?;
+        if answers && wish.demo && unfinished.exists() {
+            match load_demo(&settings).await {
+                Ok(()) => fs::remove_file(&unfinished)?,
+                // The suite itself is up; the next start, or `kontor demo`, goes on with it.
+                Err(error) => say(format!("the demonstration company is not complete: {error:#}")),
+            }
         }
         if answers {
             announce(&settings, servers)?;
