@@ -79,6 +79,11 @@ impl Process {
                 }
             }
         });
+        let (listening, shutdown) = (db.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            shutdown.cancelled().await;
+            listening.stop_listening();
+        });
         health.register("identity", {
             let verifier = self.verifier.clone();
             move || {

@@ -77,7 +77,7 @@ impl Db {
         TenantTx::begin(
             &self.0.pool,
             &self.0.schema,
-            tenant_tx::begin_text(true, Some(caller)),
+            &tenant_tx::begin_text(true, Some(caller)),
         )
         .await
     }
@@ -90,7 +90,7 @@ impl Db {
         TenantTx::begin(
             &self.0.pool,
             &self.0.schema,
-            tenant_tx::begin_text(false, Some(caller)),
+            &tenant_tx::begin_text(false, Some(caller)),
         )
         .await
     }
@@ -100,7 +100,7 @@ impl Db {
     /// # Errors
     /// As [`Self::read`].
     pub async fn unscoped(&self) -> Result<TenantTx, Error> {
-        TenantTx::begin(&self.0.pool, &self.0.schema, tenant_tx::begin_text(false, None)).await
+        TenantTx::begin(&self.0.pool, &self.0.schema, &tenant_tx::begin_text(false, None)).await
     }
 
     /// What the database tells by `notify`, on one connection for the whole service, opened at the first call.
@@ -122,8 +122,9 @@ impl Db {
     /// # Errors
     /// Unavailable when it doesn't.
     pub async fn ping(&self) -> Result<(), Error> {
-        sqlx::query("select 1").execute(&self.0.pool).await?;
-        Ok(())
+        TenantTx::begin(&self.0.pool, &self.0.schema, "begin read only")
+            .await
+            .map(drop)
     }
 
     /// Refuses a login role that Row-Level Security doesn't bind, and says how to mend it.
@@ -140,11 +141,16 @@ impl Db {
         (self.0.pool.size(), self.0.pool.num_idle())
     }
 
-    /// Closes every connection, waiting for those in use.
-    pub async fn close(&self) {
+    /// Listens to signals no more.
+    pub fn stop_listening(&self) {
         if let Some(signals) = self.0.signals.get() {
             signals.stop();
         }
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.stop_listening();
         self.0.pool.close().await;
     }
 }

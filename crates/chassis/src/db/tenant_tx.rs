@@ -33,17 +33,26 @@ pub(super) fn begin_text(read_only: bool, caller: Option<&Caller>) -> String {
 }
 
 impl TenantTx {
-    pub(super) async fn begin(pool: &PgPool, schema: &str, text: String) -> Result<Self, Error> {
+    pub(super) async fn begin(pool: &PgPool, schema: &str, text: &str) -> Result<Self, Error> {
         let span = tracing::debug_span!(
             "db.transaction",
             otel.kind = "client",
             db.system = "postgresql",
             db.namespace = schema
         );
-        let tx = pool
-            .begin_with(AssertSqlSafe(text))
-            .instrument(span.clone())
-            .await?;
+        let mut tries = pool.options().get_max_connections();
+        let tx = loop {
+            let begun = pool
+                .begin_with(AssertSqlSafe(text.to_owned()))
+                .instrument(span.clone())
+                .await;
+            match begun {
+                // An idle connection that died unnoticed (the database was restarted): the next may be alive, at the
+                // latest a new one. Nothing has happened yet, so nothing happens twice.
+                Err(error) if tries > 0 && is_lost(&error) => tries -= 1,
+                other => break other?,
+            }
+        };
         Ok(Self { tx, span })
     }
 
@@ -62,6 +71,18 @@ impl TenantTx {
     #[must_use]
     pub fn statement(&self, name: &'static str) -> Span {
         tracing::debug_span!(parent: &self.span, "db.statement", otel.name = name, otel.kind = "client", db.system = "postgresql")
+    }
+}
+
+/// Whether the connection broke, rather than none could be had.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // admin_shutdown, crash_shutdown: the last words of a connection that was cut.
+        sqlx::Error::Database(last_words) => last_words
+            .code()
+            .is_some_and(|code| code == "57P01" || code == "57P02"),
+        _ => false,
     }
 }
 

@@ -10,30 +10,37 @@ use uuid::Uuid;
 
 use super::now;
 use super::verifier::Inner;
-use crate::error::Error;
+use crate::error::{Error, chain};
 
 /// Ended sessions must be refused within a second, so a lost stream is looked for again soon.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// A stream that heard nothing for so long is asked for anew, in case the other side is gone without a word.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// A stream that is away for longer than this is worth a line in the log.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
+
 /// Keeps a stream to identity open as long as the verifier lives. While it is lost, sessions known as ended stay refused;
 /// the first message after it is there again tells what was missed.
 pub(super) async fn run(verifier: Weak<Inner>) {
     let mut waits = backoff();
-    let mut told = false;
+    let (mut lost_at, mut told) = (Instant::now(), false);
     while let Some(inner) = verifier.upgrade() {
         let began = Instant::now();
         let ended = listen(&inner, &verifier).await;
         drop(inner);
-        if began.elapsed() > Duration::from_secs(5) {
-            (waits, told) = (backoff(), false);
+        if began.elapsed() > WORTH_A_LINE {
+            (waits, lost_at, told) = (backoff(), Instant::now(), false);
         }
         if let Err(error) = ended
             && !told
+            && lost_at.elapsed() > WORTH_A_LINE
         {
-            // Once for each time it is lost, not for each try.
-            tracing::warn!(%error, "identity can't be listened to for ended sessions; trying again");
+            // Once for each time it is lost, not for each try; and not while everything is just starting.
+            tracing::warn!(
+                error = chain(&error),
+                "identity can't be listened to for ended sessions; trying again"
+            );
             told = true;
         }
         tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;

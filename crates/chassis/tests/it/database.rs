@@ -200,6 +200,23 @@ async fn a_connection_that_was_cut_is_replaced() {
 }
 
 #[tokio::test]
+async fn connections_that_died_while_idle_are_nobody_s_error() {
+    let database = Database::new().await;
+    let db = Db::open(&database.url(), "alpha", 4).unwrap();
+    let caller = Caller::system(Uuid::now_v7());
+    let open: Vec<_> = futures_util::future::join_all((0..4).map(|_| db.read(&caller))).await;
+    assert!(open.into_iter().all(|tx| tx.is_ok()));
+    crate::within::until("all four are idle", || async { db.connections() == (4, 4) }).await;
+    let role = database.role();
+    let cut =
+        format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '{role}'");
+    database.as_admin(&cut).await;
+    for _ in 0..6 {
+        db.read(&caller).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_nul_byte_is_the_caller_s_mistake() {
     let database = Database::new().await;
     let db = Db::open(&database.url(), "alpha", 1).unwrap();
