@@ -4,7 +4,7 @@ use kontor_chassis::{Caller, Error, Kind, TenantTx};
 use kontor_records::transfer::{Candidate, Importer};
 use time::OffsetDateTime;
 
-use crate::{model::Account, service::Accounts};
+use crate::{model::Account, service::Accounts, store};
 
 /// Completes the rows of a file.
 #[derive(Clone)]
@@ -34,6 +34,9 @@ impl Importer for Importing {
         _: OffsetDateTime,
         batch: &mut [Candidate<Account>],
     ) -> Result<(), Error> {
+        if batch.iter().any(|candidate| candidate.record.parent_id.is_some()) {
+            store::lock_hierarchy(tx, caller.company_id()).await?;
+        }
         for Candidate {
             record,
             before,

@@ -116,11 +116,16 @@ impl Accounts {
             etag,
         } = request;
         let id = write::parse_id(&id)?;
+        let message = account.unwrap_or_default();
         let mut tx = self.db.begin(caller).await?;
+        if message.parent_id.is_some() {
+            // Before any account is locked: two that are put below each other would wait for one another.
+            store::lock_hierarchy(&mut tx, caller.company_id()).await?;
+        }
         let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(account.unwrap_or_default(), update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
         errors.into_result()?;
         after.settle();
         self.check(&mut tx, caller, Some(&before), &after).await?;
@@ -209,7 +214,6 @@ impl Accounts {
         else {
             return Ok(());
         };
-        store::lock_hierarchy(tx, caller.company_id()).await?;
         if parent == after.id || store::belongs_to(tx, caller.company_id(), parent, after.id).await? {
             return Err(error::Error::ParentLoop.into());
         }

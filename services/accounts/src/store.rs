@@ -30,24 +30,24 @@ pub async fn matching(
     .await
 }
 
-/// Whether there is an account of this id that is not deleted; it then stays so until the transaction ends.
+/// Whether there is an account of this id that is not deleted.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
-    let found: Option<Uuid> = sqlx::query_scalar(
-        "select id
-         from accounts.accounts
-         where company_id = $1
-           and id = $2
-           and deleted_at is null
-         for key share",
+    sqlx::query_scalar(
+        "select exists (
+            select
+            from accounts.accounts
+            where company_id = $1
+              and id = $2
+              and deleted_at is null
+         )",
     )
     .bind(company)
     .bind(id)
-    .fetch_optional(conn)
-    .await?;
-    Ok(found.is_some())
+    .fetch_one(conn)
+    .await
 }
 
 /// Lets one transaction at a time change who belongs to whom in a company, so that two can't close a loop together.

@@ -122,6 +122,9 @@ impl Contacts {
         errors.into_result()?;
         contact.settle();
         let mut tx = self.db.begin(caller).await?;
+        if contact.is_primary {
+            store::lock_primaries(&mut tx, caller.company_id()).await?;
+        }
         self.check(&mut tx, caller, None, &contact).await?;
         self.step_down(&mut tx, caller, &contact, now).await?;
         let contact = write::insert(&mut tx, &contact, Change::new(caller, now, "created")).await?;
@@ -146,11 +149,15 @@ impl Contacts {
             etag,
         } = request;
         let id = write::parse_id(&id)?;
+        let message = contact.unwrap_or_default();
         let mut tx = self.db.begin(caller).await?;
+        if message.is_primary {
+            store::lock_primaries(&mut tx, caller.company_id()).await?;
+        }
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(contact.unwrap_or_default(), update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
         errors.into_result()?;
         if after.account_id != before.account_id && before.is_primary == after.is_primary {
             after.is_primary = false;
@@ -195,6 +202,7 @@ impl Contacts {
     ) -> Result<Contact, Error> {
         let id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
+        store::lock_primaries(&mut tx, caller.company_id()).await?;
         let contact: Contact = write::get_for_update(&mut tx, caller, id, "delete", Which::Any).await?;
         contact.match_etag(etag)?;
         let contact = self.without_rank(&mut tx, caller, contact, now).await?;
@@ -242,6 +250,7 @@ impl Contacts {
     ) -> Result<Contact, Error> {
         let id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
+        store::lock_primaries(&mut tx, caller.company_id()).await?;
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(etag)?;
         let after = Contact {
@@ -281,7 +290,7 @@ impl Contacts {
             return Ok(());
         }
         let account = next.account_id.ok_or(error::Error::NoAccount)?;
-        let former = store::lock_primary(tx, next.company_id, account)
+        let former = store::primary_of(tx, next.company_id, account)
             .await?
             .filter(|former| *former != next.id);
         let Some(former) = former else { return Ok(()) };
@@ -307,7 +316,7 @@ impl Contacts {
         let (true, Some(account)) = (contact.is_primary, contact.account_id) else {
             return Ok(contact);
         };
-        match store::lock_primary(tx, contact.company_id, account).await? {
+        match store::primary_of(tx, contact.company_id, account).await? {
             Some(other) if other != contact.id => {
                 let after = Contact {
                     is_primary: false,

@@ -44,23 +44,28 @@ pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<b
     .await
 }
 
-/// The primary contact of an account. Until the transaction ends nobody else asks, and so changes it.
+/// Lets one transaction at a time make primary contacts in a company. Taken before any contact is locked, so that two
+/// that put each other down don't wait for one another.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn lock_primary(
+pub async fn lock_primaries(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('contacts.primaries' || $1::text, 0))")
+        .bind(company)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The primary contact of an account.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn primary_of(
     conn: &mut PgConnection,
     company: Uuid,
     account: Uuid,
 ) -> Result<Option<Uuid>, sqlx::Error> {
-    // Two statements: the second sees what those who held the lock before have written.
-    sqlx::query(
-        "select pg_advisory_xact_lock(hashtextextended('contacts.primary' || $1::text || $2::text, 0))",
-    )
-    .bind(company)
-    .bind(account)
-    .execute(&mut *conn)
-    .await?;
     sqlx::query_scalar(
         "select id
          from contacts.contacts

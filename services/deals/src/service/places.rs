@@ -38,6 +38,8 @@ impl Deals {
         let stage = refs::required("stage_id", &stage_id)?;
         let neighbour = after_id.map(|id| refs::required("after_id", &id)).transpose()?;
         let mut tx = self.db.begin(caller).await?;
+        // Before any card is locked: who spreads the cards of a stage would wait for those who wait for the stage.
+        store::lock_stage(&mut tx, caller.company_id(), stage).await?;
         let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         if before.status != DealStatus::Open {
@@ -64,7 +66,6 @@ async fn free_position(
     neighbour: Option<Uuid>,
 ) -> Result<i64, Error> {
     let company = deal.company_id;
-    store::lock_stage(tx, company, stage).await?;
     // A second time round the cards have room.
     for _ in 0..2 {
         let behind = match neighbour {

@@ -1,0 +1,126 @@
+//! The contact of a conversion.
+
+use kontor_contacts::service::convert;
+use kontor_proto::{
+    contacts::v1::{self, ContactStepCompleted, contact_service_server::ContactService},
+    leads::v1::{ContactStepRequested, ConversionContext, ConversionUndoRequested, Lead},
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::world::{World, answer, named};
+
+fn request(email: Option<&str>) -> ContactStepRequested {
+    ContactStepRequested {
+        context: Some(ConversionContext {
+            conversion_id: Uuid::now_v7().to_string(),
+            lead: Some(Lead {
+                first_name: Some("Ada".to_owned()),
+                last_name: "Lovelace".to_owned(),
+                full_name: "Ada Lovelace".to_owned(),
+                email: email.map(str::to_owned),
+                title: Some("Analyst".to_owned()),
+                ..Lead::default()
+            }),
+            ..ConversionContext::default()
+        }),
+        given_contact_id: None,
+        new_contact_id: Uuid::now_v7().to_string(),
+        account_id: Uuid::now_v7().to_string(),
+        account_name: "Engines".to_owned(),
+    }
+}
+
+async fn step(world: &World, request: &ContactStepRequested) {
+    let mut tx = world.begin().await;
+    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn undo(world: &World, request: &ContactStepRequested) {
+    let conversion_id = request.context.as_ref().unwrap().conversion_id.clone();
+    let mut tx = world.begin().await;
+    let event = ConversionUndoRequested { conversion_id };
+    convert::undo(&mut tx, world.company, &event, OffsetDateTime::now_utc())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn total(world: &World) -> Option<i64> {
+    let request = world.asks(v1::ListContactsRequest::default());
+    answer(world.grpc.list_contacts(request).await)
+        .unwrap()
+        .total_size
+}
+
+#[tokio::test]
+async fn a_conversion_makes_the_contact_at_its_account_once() {
+    let world = World::new().await;
+    let request = request(Some("ada@example.com"));
+    step(&world, &request).await;
+    step(&world, &request).await;
+    assert_eq!(total(&world).await, Some(1));
+    let contact = world.get(&request.new_contact_id).await.unwrap();
+    assert_eq!(
+        (contact.full_name.as_str(), contact.account_id),
+        ("Ada Lovelace", Some(request.account_id))
+    );
+    let told = world.told::<ContactStepCompleted>().await;
+    assert_eq!((told.len(), told[0].matched_existing), (2, false));
+}
+
+#[tokio::test]
+async fn a_conversion_links_the_contact_with_the_same_address_without_case() {
+    let world = World::new().await;
+    let contact = v1::Contact {
+        email: Some("Ada@Example.com".to_owned()),
+        ..named("Byron")
+    };
+    let contact = world.create(contact).await.unwrap();
+    let request = request(Some("ada@example.COM"));
+    step(&world, &request).await;
+    let told = world.told::<ContactStepCompleted>().await;
+    assert_eq!(
+        (told[0].contact_id.as_str(), told[0].matched_existing),
+        (contact.id.as_str(), true)
+    );
+    let linked = world.get(&contact.id).await.unwrap();
+    assert_eq!(
+        (linked.last_name.as_str(), linked.title.as_deref()),
+        ("Byron", Some("Analyst"))
+    );
+    assert_eq!(linked.account_id.as_deref(), Some(request.account_id.as_str()));
+
+    undo(&world, &request).await;
+    let back = world.get(&contact.id).await.unwrap();
+    assert_eq!((back.title, back.account_id), (None, None));
+}
+
+#[tokio::test]
+async fn leads_without_an_address_are_different_people() {
+    let world = World::new().await;
+    step(&world, &request(None)).await;
+    step(&world, &request(None)).await;
+    assert_eq!(total(&world).await, Some(2));
+}
+
+#[tokio::test]
+async fn conversions_of_one_address_at_the_same_moment_make_one_contact() {
+    let world = World::new().await;
+    let requests = [request(Some("ada@example.com")), request(Some("ADA@example.com"))];
+    tokio::join!(step(&world, &requests[0]), step(&world, &requests[1]));
+    assert_eq!(total(&world).await, Some(1));
+}
+
+#[tokio::test]
+async fn what_a_conversion_made_is_taken_back_and_a_late_request_does_nothing() {
+    let world = World::new().await;
+    let request = request(Some("ada@example.com"));
+    step(&world, &request).await;
+    undo(&world, &request).await;
+    step(&world, &request).await;
+    assert_eq!(total(&world).await, Some(0));
+}

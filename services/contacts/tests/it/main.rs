@@ -1,0 +1,6 @@
+//! What contacts promises, on a real database.
+
+mod conversions;
+mod primary;
+mod records;
+mod world;
