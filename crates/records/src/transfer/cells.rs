@@ -3,6 +3,8 @@
 //! A person's spreadsheet is not our JSON: `Yes`, `Cold Call`, `1,200`, `2024-05-01 08:30`, `United States`. What has one
 //! meaning is understood; what could have two is refused.
 
+use rust_decimal::Decimal;
+
 use super::countries;
 use super::disarm::rearm;
 use crate::leaf::{Form, Kind, Leaf};
@@ -25,7 +27,7 @@ pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool) -> Value {
         Kind::Text(_) | Kind::Words => rearm(cell).to_owned(),
         Kind::Choice(words) => choice(words, cell, foreign),
         Kind::Int => whole(cell),
-        Kind::Amount => ungrouped(cell),
+        Kind::Amount => amount(cell),
         Kind::Object => match serde_json::from_str(cell) {
             Ok(serde_json::Value::Object(object)) => return Value::Json(object),
             _ => cell.to_owned(),
@@ -71,6 +73,15 @@ fn snake(text: &str) -> String {
     snake
 }
 
+/// An amount, with thousands parted by commas, or in the scientific form in which some systems write large ones (`8.48E10`).
+fn amount(cell: &str) -> String {
+    let number = cell
+        .contains(['e', 'E'])
+        .then(|| Decimal::from_scientific(cell).ok())
+        .flatten();
+    number.map_or_else(|| ungrouped(cell), |number| number.normalize().to_string())
+}
+
 /// A whole number, with thousands parted by commas and with empty decimal places.
 fn whole(cell: &str) -> String {
     let plain = ungrouped(cell);
@@ -102,7 +113,7 @@ fn ungrouped(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{choice, ungrouped, whole};
+    use super::{amount, choice, ungrouped, whole};
 
     const SOURCES: &[&str] = &[
         "website",
@@ -137,6 +148,9 @@ mod tests {
         assert_eq!(whole("1,234,567"), "1234567");
         assert_eq!(whole("12.00"), "12");
         assert_eq!(whole("12.5"), "12.5");
+        assert_eq!(amount("8.48E10"), "84800000000");
+        assert_eq!(amount("6.0e-1"), "0.6");
+        assert_eq!(amount("1e400"), "1e400");
         assert_eq!(ungrouped("-1,234.50"), "-1234.50");
         for kept in [
             "1,7",
