@@ -23,7 +23,9 @@ pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool) -> Value {
             let cell = rearm(cell);
             cell.strip_prefix("mailto:").unwrap_or(cell).to_owned()
         }
-        Kind::Text(Form::Line) if foreign => rearm(cell).replace(['\r', '\n', '\t'], " "),
+        Kind::Text(Form::Line) if foreign => {
+            rearm(cell).replace("\r\n", " ").replace(['\r', '\n', '\t'], " ")
+        }
         Kind::Text(_) | Kind::Words => rearm(cell).to_owned(),
         Kind::Choice(words) => choice(words, cell, foreign),
         Kind::Int => whole(cell),

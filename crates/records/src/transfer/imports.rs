@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kontor_chassis::error::{Error, FieldErrors};
 use kontor_chassis::{Caller, Db, Host, TenantTx};
-use kontor_events::timers::Timers;
+use kontor_events::timers::{Due, Timer, Timers};
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::records::v1::{ImportJob, ImportOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -82,7 +82,7 @@ impl<I: Importer> Imports<I> {
     /// Lets the service's timers take up imports whose process died. Without it they stay where they are.
     #[must_use]
     pub fn watched_by(&self, timers: Timers) -> Timers {
-        timers.on(self.workshop.alarm, self.workshop.clone())
+        timers.on(self.workshop.alarm, self.clone())
     }
 
     /// Imports a file. The options come first; the answer comes when the import has ended, or `wait_seconds` after the last
@@ -231,6 +231,13 @@ impl<I: Importer> Imports<I> {
         let kind = I::Record::description().many;
         let job = job::find(tx, caller.company_id(), kind, id).await?;
         job.ok_or_else(|| Error::not_found("import"))
+    }
+}
+
+impl<I: Importer> Due for Imports<I> {
+    /// A job has been silent, or ended and left something behind.
+    async fn due(&self, tx: &mut TenantTx, timer: &Timer) -> Result<(), Error> {
+        self.workshop.due(tx, timer).await
     }
 }
 

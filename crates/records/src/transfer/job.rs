@@ -87,6 +87,7 @@ impl State {
 pub(super) struct Job {
     pub(super) id: Uuid,
     pub(super) state: State,
+    runner: Uuid,
     pub(super) heartbeat_at: OffsetDateTime,
     pub(super) plan: Json,
     pub(super) header: Vec<String>,
@@ -133,6 +134,7 @@ impl Job {
         Ok(Self {
             id: row.try_get("id")?,
             state,
+            runner: row.try_get("runner")?,
             heartbeat_at: row.try_get("heartbeat_at")?,
             plan: row.try_get("plan")?,
             header: row.try_get::<sqlx::types::Json<Vec<String>>, _>("header")?.0,
@@ -215,23 +217,17 @@ pub(super) async fn begin(
 }
 
 /// The job, locked until the transaction ends, when it is still this runner's and still in this state.
+///
+/// It is locked by its id alone and looked at afterwards: a condition on the runner would pass over a row that is being
+/// handed to it in a transaction that isn't committed yet, instead of waiting for it.
 pub(super) async fn hold(conn: &mut PgConnection, claim: Claim, state: State) -> Result<Option<Job>, Error> {
-    let row = sqlx::query(
-        "update imports
-         set heartbeat_at = clock_timestamp()
-         where company_id = $1
-           and id = $2
-           and runner = $3
-           and state = $4
-         returning *",
-    )
-    .bind(claim.company_id)
-    .bind(claim.id)
-    .bind(claim.runner)
-    .bind(state.word())
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.as_ref().map(Job::from_row).transpose()?)
+    let row = sqlx::query("select * from imports where company_id = $1 and id = $2 for update")
+        .bind(claim.company_id)
+        .bind(claim.id)
+        .fetch_optional(conn)
+        .await?;
+    let job = row.as_ref().map(Job::from_row).transpose()?;
+    Ok(job.filter(|job| job.runner == claim.runner && job.state == state))
 }
 
 /// Takes over a job that has been silent; none when it lives or has ended.
@@ -338,20 +334,13 @@ pub(super) async fn advance(
 pub(super) async fn beat(conn: &mut PgConnection, claim: Claim, alarm: &'static str) -> Result<bool, Error> {
     // The alarm first: whoever takes it up locks it first too.
     set_alarm(conn, claim, alarm).await?;
-    let alive = sqlx::query(
-        "update imports
-         set heartbeat_at = clock_timestamp()
-         where company_id = $1
-           and id = $2
-           and runner = $3
-           and state in ('uploading', 'applying')",
-    )
-    .bind(claim.company_id)
-    .bind(claim.id)
-    .bind(claim.runner)
-    .execute(conn)
-    .await?;
-    Ok(alive.rows_affected() == 1)
+    for state in [State::Uploading, State::Applying] {
+        if hold(conn, claim, state).await?.is_some() {
+            advance(conn, claim, Counts::default(), None, None).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A job of this kind.

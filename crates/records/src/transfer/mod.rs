@@ -5,6 +5,8 @@
 //! ([`Importer`]), and COPY puts them into a table where they wait ([`staging`]). [`apply`]: batch by batch they go into the
 //! record's own table ([`change`] where they change records). The job's row ([`job`]) says how far it has come, and a
 //! timer lets another process go on when one dies ([`work`]).
+//!
+//! An [`export`](export()) is one statement, whose rows become text as they come ([`format`]).
 
 mod apply;
 mod cells;
@@ -15,6 +17,8 @@ mod delimiter;
 mod disarm;
 mod draft;
 mod encoding;
+mod export;
+mod format;
 mod headers;
 mod importer;
 mod imports;
@@ -30,6 +34,7 @@ mod work;
 pub use disarm::{is_armed, rearm};
 pub use draft::RowError;
 pub use encoding::{Decoder, Encoding, NotText};
+pub use export::export;
 pub use importer::{Candidate, Importer};
 pub use imports::{Download, Imported, Imports, RUNNING_STATUS};
 pub use reader::{Fault, MAX_COLUMNS, MAX_RECORD_BYTES, Reader, Row};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::error::{Error, Kind};
 use kontor_chassis::{Caller, Db, TenantTx};
-use kontor_events::timers::{self, Due, Timer};
+use kontor_events::timers::{self, Timer};
 use kontor_proto::records::v1::ImportOptions;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,7 @@ impl<I: Importer> Workshop<I> {
             Err(error) if error.code() == upload::TAKEN_OVER => {}
             // The heartbeat ends with this task, so the alarm goes off and the job goes on from its last batch.
             Err(error) => {
-                tracing::warn!(import = %claim.id, %error, "an import was interrupted and will go on")
+                tracing::warn!(import = %claim.id, %error, "an import was interrupted and will go on");
             }
         }
     }
@@ -210,9 +210,9 @@ fn owner(plan: &Plan, claim: Claim, kind: &crate::description::Description) -> C
     )
 }
 
-impl<I: Importer> Due for Workshop<I> {
+impl<I: Importer> Workshop<I> {
     /// A job's heartbeat is late, or it ended and left something behind.
-    async fn due(&self, tx: &mut TenantTx, timer: &Timer) -> Result<(), Error> {
+    pub(super) async fn due(&self, tx: &mut TenantTx, timer: &Timer) -> Result<(), Error> {
         let claim = Claim {
             company_id: timer.company,
             id: timer.id,

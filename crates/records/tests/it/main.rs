@@ -3,8 +3,12 @@
 // A test that can't be set up fails where it is.
 #![allow(clippy::unwrap_used)]
 
+mod exporting;
+mod importing;
 mod indexes;
 mod lead;
 mod listing;
+mod matching;
+mod surviving;
 mod world;
 mod writing;

@@ -70,7 +70,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let company = Uuid::now_v7();
+        Self::of(Uuid::now_v7()).await
+    }
+
+    /// Another process of the service, with connections of its own, for the same company.
+    pub(crate) async fn of(company: Uuid) -> Self {
         let now = OffsetDateTime::now_utc();
         let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap();
         Self {

@@ -1,0 +1,147 @@
+//! Records of a list as CSV: one statement, so one snapshot; a row after the other, so constant memory.
+
+use futures_util::TryStreamExt as _;
+use kontor_chassis::error::{Error, FieldErrors};
+use kontor_chassis::{Caller, Db, Scope};
+use kontor_proto::google::api::HttpBody;
+use kontor_proto::records::v1::ListQuery;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgArguments;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
+use tonic::Status;
+
+use super::imports::Download;
+use super::{csv, format};
+use crate::description::Description;
+use crate::leaf::Kind;
+use crate::query::{Order, Selection};
+use crate::record::Record;
+use crate::value::Value;
+
+/// Bytes that are sent together.
+const PIECE: usize = 64 * 1024;
+
+/// The records that a list's query means and its caller may export, in the list's order. `columns` are fields separated by
+/// commas, an object's name for all its parts; empty for `id` and then every field.
+///
+/// # Errors
+/// Invalid, naming every bad parameter; Forbidden when the caller may export none; Unavailable and Internal as the
+/// database fails.
+pub async fn export<R: Record>(
+    db: &Db,
+    tasks: &TaskTracker,
+    caller: &Caller,
+    query: &ListQuery,
+    columns: &str,
+) -> Result<Download, Error> {
+    let kind = R::description();
+    let scope = caller.require(kind.permission("export"))?;
+    let mut errors = FieldErrors::new();
+    let columns = columns_of(kind, columns, &mut errors);
+    let order = Order::of(&query.order_by, kind, &mut errors);
+    let mut tx = db.read(caller).await?;
+    let selection = match Selection::settled::<R>(&mut tx, caller, query).await {
+        Ok(selection) => Some(selection),
+        Err(error) if error.kind() == kontor_chassis::Kind::Invalid => {
+            errors.extend(error.fields().iter().cloned());
+            if error.fields().is_empty() {
+                return Err(error);
+            }
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    errors.into_result()?;
+    let Some(Selection { mut condition, .. }) = selection else {
+        return Err(Error::internal("a selection without an error"));
+    };
+    if scope != Scope::All {
+        let me = condition.bind(Kind::Id, caller.user_id().map_or(Value::Null, Value::Id));
+        condition.and(&format!("coalesce(owner_id, created_by) = {me}"));
+    }
+    let names: Vec<&str> = columns.iter().map(|at| kind.leaves[*at].column).collect();
+    let sql = format!(
+        "select {}\nfrom {}\nwhere {}\norder by {}",
+        names.join(", "),
+        kind.table,
+        condition.text(),
+        order.sql(kind)
+    );
+    let arguments = condition.arguments()?;
+    let (pieces, download) = mpsc::channel(2);
+    tasks.spawn(async move {
+        if let Err(error) = send(&mut tx, kind, &columns, sql, arguments, &pieces).await {
+            // Nobody reads it when the client has gone away.
+            let _ = pieces.send(Err(error.into())).await;
+        }
+    });
+    Ok(ReceiverStream::new(download))
+}
+
+async fn send(
+    tx: &mut kontor_chassis::TenantTx,
+    kind: &'static Description,
+    columns: &[usize],
+    sql: String,
+    arguments: PgArguments,
+    pieces: &mpsc::Sender<Result<HttpBody, Status>>,
+) -> Result<(), Error> {
+    let kinds: Vec<Kind> = columns.iter().map(|at| kind.leaves[*at].kind).collect();
+    let mut data = Vec::with_capacity(PIECE + PIECE / 4);
+    csv::record(&mut data, columns.iter().map(|at| kind.leaves[*at].name));
+    // The header goes at once: the client sees that it begins, however long the order takes.
+    if pieces.send(Ok(csv::piece(data))).await.is_err() {
+        return Ok(());
+    }
+    data = Vec::with_capacity(PIECE + PIECE / 4);
+    let mut rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
+        .persistent(false)
+        .fetch(&mut **tx);
+    while let Some(row) = rows.try_next().await? {
+        for (column, kind) in kinds.iter().enumerate() {
+            format::cell(&mut data, &row, column, *kind)?;
+        }
+        csv::end(&mut data);
+        if data.len() >= PIECE {
+            let full = std::mem::replace(&mut data, Vec::with_capacity(PIECE + PIECE / 4));
+            if pieces.send(Ok(csv::piece(full))).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !data.is_empty() {
+        // Nobody reads it when the client has gone away.
+        let _ = pieces.send(Ok(csv::piece(data))).await;
+    }
+    Ok(())
+}
+
+/// The leaves of `columns`, in that order.
+fn columns_of(kind: &'static Description, columns: &str, errors: &mut FieldErrors) -> Vec<usize> {
+    let public = |at: &usize| kind.leaves[*at].public;
+    if columns.trim().is_empty() {
+        return (0..kind.leaves.len()).filter(public).collect();
+    }
+    let mut chosen = Vec::new();
+    for name in columns.split(',').map(str::trim) {
+        let group = format!("{name}.");
+        let named = kind.position(name).filter(public);
+        let found: Vec<usize> = match named {
+            Some(at) => vec![at],
+            None => (0..kind.leaves.len())
+                .filter(|at| public(at) && kind.leaves[*at].name.starts_with(&group))
+                .collect(),
+        };
+        if found.is_empty() {
+            errors.push(
+                "columns",
+                "unknown_field",
+                format!("There is no field \"{name}\" to export."),
+            );
+        }
+        chosen.extend(found);
+    }
+    chosen
+}
