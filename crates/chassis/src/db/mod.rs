@@ -6,6 +6,7 @@
 mod role;
 mod signals;
 mod tenant_tx;
+mod to_the_end;
 
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tracing::{Instrument, Span};
 
+use super::to_the_end::ToTheEnd;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -42,10 +43,9 @@ impl TenantTx {
         );
         let mut tries = pool.options().get_max_connections();
         let tx = loop {
-            let begun = pool
-                .begin_with(AssertSqlSafe(text.to_owned()))
-                .instrument(span.clone())
-                .await;
+            let (pool, text) = (pool.clone(), AssertSqlSafe(text.to_owned()));
+            let begin = ToTheEnd::new(async move { pool.begin_with(text).await });
+            let begun = begin.instrument(span.clone()).await;
             match begun {
                 // An idle connection that died unnoticed (the database was restarted): the next may be alive, at the
                 // latest a new one. Nothing has happened yet, so nothing happens twice.

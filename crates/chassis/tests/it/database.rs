@@ -228,3 +228,32 @@ async fn a_nul_byte_is_the_caller_s_mistake() {
         .unwrap_err();
     assert_eq!(kontor_chassis::Error::from(error).kind(), Kind::Invalid);
 }
+
+#[tokio::test]
+async fn a_begin_that_was_abandoned_leaves_nothing_behind() {
+    let database = Database::new().await;
+    let db = Db::open(&database.url(), "alpha", 1).unwrap();
+    let (one, other) = (Caller::system(Uuid::now_v7()), Caller::system(Uuid::now_v7()));
+    put(&db, one.company_id(), "ours").await;
+    for patience in 0..60 {
+        let abandoned = async {
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            begun = db.read(&one) => drop(begun),
+            () = abandoned => {}
+        }
+        // The same connection, as there is but one: within no other's transaction, which could not write.
+        let mut tx = db.unscoped().await.unwrap();
+        let count: i64 = sqlx::query_scalar("select count(*) from things")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(count, 0, "a company was left behind");
+        drop(tx);
+        put(&db, other.company_id(), "theirs").await;
+    }
+}
