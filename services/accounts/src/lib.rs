@@ -40,7 +40,11 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
-    let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
+    let accounts = service::Accounts::new(
+        host.db.clone(),
+        references::Homes::new(host.peers.clone()),
+        host.tasks.clone(),
+    );
     let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
     imports.watched_by(Timers::new(&host)).spawn();
     let grpc = grpc::Grpc::new(accounts, imports);

@@ -9,9 +9,11 @@ use kontor_records::{
     Record, history,
     query::{self, Expansions, Page},
     refs,
+    transfer::{self, Download},
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
+use tokio_util::task::TaskTracker;
 
 use crate::{error, model::Account, references::Homes, store};
 
@@ -20,13 +22,14 @@ use crate::{error, model::Account, references::Homes, store};
 pub struct Accounts {
     db: Db,
     homes: Homes,
+    tasks: TaskTracker,
 }
 
 impl Accounts {
-    /// On this database; references are looked up at their homes.
+    /// On this database; references are looked up at their homes, and exports run as these tasks.
     #[must_use]
-    pub fn new(db: Db, homes: Homes) -> Self {
-        Self { db, homes }
+    pub fn new(db: Db, homes: Homes, tasks: TaskTracker) -> Self {
+        Self { db, homes, tasks }
     }
 
     /// A page of accounts.
@@ -54,6 +57,14 @@ impl Accounts {
             .into_iter()
             .next()
             .ok_or_else(|| Error::not_found(Account::description().one))
+    }
+
+    /// The accounts of a list as CSV.
+    ///
+    /// # Errors
+    /// Invalid names every bad parameter.
+    pub async fn export(&self, caller: &Caller, query: &ListQuery, columns: &str) -> Result<Download, Error> {
+        transfer::export::<Account>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in an account, newest first.

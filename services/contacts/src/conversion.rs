@@ -47,7 +47,7 @@ pub struct Details {
 
 /// The part of a contact before and after a conversion wrote into it; nothing when it wrote nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Filled(Option<(Details, Details)>);
+pub struct Filled(Option<Box<(Details, Details)>>);
 
 impl Details {
     /// What the lead says, and the account it came to.
@@ -145,13 +145,13 @@ impl Filled {
     /// What changed from one to the other.
     #[must_use]
     pub fn between(before: Details, after: Details) -> Self {
-        Self((before != after).then_some((before, after)))
+        Self((before != after).then(|| Box::new((before, after))))
     }
 
     /// A contact's details with what was written taken back, but for what somebody has changed since.
     #[must_use]
     pub fn taken_back(&self, now: Details) -> Details {
-        let Some((before, after)) = &self.0 else {
+        let Some((before, after)) = self.0.as_deref() else {
             return now;
         };
         Details {

@@ -1,8 +1,12 @@
 //! Accounts from files.
 
+use futures_util::TryStreamExt;
 use kontor_chassis::peers::Peers;
 use kontor_proto::{
-    accounts::v1::{self, account_service_server::AccountService},
+    accounts::v1::{
+        self, account_service_server::AccountService, account_transfer_service_server::AccountTransferService,
+    },
+    google::api::HttpBody,
     identity::v1::{
         Company, GetCompanyRequest, GetCompanyResponse,
         company_service_server::{CompanyService, CompanyServiceServer},
@@ -43,7 +47,7 @@ fn identity(peers: &Peers) {
 }
 
 #[tokio::test]
-async fn a_file_becomes_accounts_and_a_bad_row_stops_no_other() {
+async fn a_file_becomes_accounts_which_become_a_file_and_a_bad_row_stops_no_other() {
     let world = World::beside(identity).await;
     let file = "Account Name,Website,Revenue,Billing City\n\
                 Acme GmbH,acme.example,100,Bern\n\
@@ -83,4 +87,29 @@ async fn a_file_becomes_accounts_and_a_bad_row_stops_no_other() {
         beta.billing_address.as_ref().unwrap().city.as_deref(),
         Some("Zug")
     );
+
+    let query = ListQuery {
+        order_by: "name".to_owned(),
+        ..ListQuery::default()
+    };
+    let columns = "name,domain,annual_revenue".to_owned();
+    let request = world.asks(v1::ExportAccountsRequest {
+        query: Some(query),
+        columns,
+    });
+    let pieces: Vec<HttpBody> = world
+        .grpc
+        .export_accounts(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .try_collect()
+        .await
+        .unwrap();
+    let csv: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.data).collect();
+    let lines = String::from_utf8(csv).unwrap();
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(lines.starts_with("name,domain,annual_revenue"), "{lines}");
+    assert!(lines.contains("\r\nAcme GmbH,acme.example,100"), "{lines}");
+    assert!(lines.contains("\r\n\"Beta, Inc.\",beta.example,200.5"), "{lines}");
 }

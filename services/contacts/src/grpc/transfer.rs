@@ -1,4 +1,4 @@
-//! The rpcs of imports.
+//! The rpcs of imports and exports.
 
 use kontor_chassis::{Caller, Error};
 use kontor_proto::{
@@ -85,6 +85,16 @@ impl ContactTransferService for Grpc {
             .cancel(&caller, write::parse_id(&request.get_ref().id)?)
             .await?;
         Ok(Response::new(v1::CancelContactImportResponse { job: Some(job) }))
+    }
+
+    async fn export_contacts(&self, request: Request<v1::ExportContactsRequest>) -> Answer<Pieces> {
+        let caller = Caller::of(&request)?;
+        let v1::ExportContactsRequest { query, columns } = request.into_inner();
+        let download = self
+            .contacts
+            .export(&caller, &query.unwrap_or_default(), &columns)
+            .await?;
+        Ok(Response::new(Box::pin(download)))
     }
 }
 

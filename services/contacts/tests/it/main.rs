@@ -1,6 +1,9 @@
 //! What contacts promises, on a real database.
 
+#![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
+
 mod conversions;
+mod imports;
 mod primary;
 mod records;
 mod world;

@@ -69,7 +69,7 @@ impl World {
             .local("leads")
             .build(kontor_deals::NAME);
         neighbours(&peers);
-        let deals = Deals::new(db.clone(), Homes::new(peers));
+        let deals = Deals::new(db.clone(), Homes::new(peers), TaskTracker::new());
         let importing = Importing::new(deals.clone());
         let imports = Imports::on(
             db.clone(),

@@ -1,0 +1,115 @@
+//! Contacts from files.
+
+use kontor_chassis::peers::Peers;
+use kontor_proto::{
+    accounts::v1::{
+        GetAccountRequest, GetAccountResponse,
+        account_service_server::{AccountService, AccountServiceServer},
+    },
+    contacts::v1::{self, contact_service_server::ContactService},
+    identity::v1::{
+        Company, GetCompanyRequest, GetCompanyResponse,
+        company_service_server::{CompanyService, CompanyServiceServer},
+    },
+    records::v1::{ImportJob, ImportOptions, ListQuery},
+};
+use kontor_records::transfer::Part;
+use tonic::{Request, Response, Status, service::Routes};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+use uuid::Uuid;
+
+use crate::world::{World, answer};
+
+/// Identity, of which an import asks no more than the company's currency.
+struct Identity;
+
+#[tonic::async_trait]
+impl CompanyService for Identity {
+    async fn get_company(
+        &self,
+        _: Request<GetCompanyRequest>,
+    ) -> Result<Response<GetCompanyResponse>, Status> {
+        let company = Company {
+            currency: "CHF".to_owned(),
+            ..Company::default()
+        };
+        Ok(Response::new(GetCompanyResponse {
+            company: Some(company),
+        }))
+    }
+}
+
+/// Accounts, which knows none.
+struct Accounts;
+
+#[tonic::async_trait]
+impl AccountService for Accounts {
+    async fn get_account(
+        &self,
+        _: Request<GetAccountRequest>,
+    ) -> Result<Response<GetAccountResponse>, Status> {
+        Err(Status::not_found("There is no such account."))
+    }
+}
+
+fn neighbours(peers: &Peers) {
+    let accounts = Routes::new(AccountServiceServer::new(Accounts));
+    peers.set_local(
+        "accounts",
+        BoxCloneSyncService::new(accounts.map_request(|request| request)),
+    );
+    let routes = Routes::new(CompanyServiceServer::new(Identity));
+    peers.set_local(
+        "identity",
+        BoxCloneSyncService::new(routes.map_request(|request| request)),
+    );
+}
+
+async fn import(world: &World, file: &str) -> ImportJob {
+    let parts = vec![
+        Ok(Part::Options(Box::new(ImportOptions::default()))),
+        Ok(Part::Data(file.as_bytes().to_vec().into())),
+    ];
+    let imported = world
+        .imports
+        .run(&world.caller(), Box::pin(tokio_stream::iter(parts)))
+        .await
+        .unwrap();
+    imported.job
+}
+
+fn by(order: &str) -> ListQuery {
+    ListQuery {
+        order_by: order.to_owned(),
+        ..ListQuery::default()
+    }
+}
+
+#[tokio::test]
+async fn a_file_becomes_contacts_of_accounts_that_are_there() {
+    let world = World::beside(neighbours).await;
+    let account = world.heard_of("account", "Engines").await;
+    let nowhere = Uuid::now_v7();
+    let file = format!(
+        "First Name,Last Name,E-mail,account_id,is_primary\n\
+         Ada,Lovelace,ada@example.com,{account},true\n\
+         Charles,Babbage,charles@example.com,{account},true\n\
+         Lost,Soul,lost@example.com,{nowhere},false\n"
+    );
+    let job = import(&world, &file).await;
+    assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");
+    assert_eq!(
+        (job.errors[0].row, job.errors[0].code.as_str()),
+        (4, "unknown_reference")
+    );
+
+    let request = world.asks(v1::ListContactsRequest {
+        query: Some(by("last_name")),
+    });
+    let contacts = answer(world.grpc.list_contacts(request).await).unwrap().contacts;
+    let names: Vec<_> = contacts
+        .iter()
+        .map(|contact| (contact.full_name.as_str(), contact.is_primary))
+        .collect();
+    assert_eq!(names, [("Charles Babbage", false), ("Ada Lovelace", false)]);
+}
