@@ -93,9 +93,12 @@ impl Bus {
     /// Binds the queue of a service to types of messages.
     pub(crate) fn subscribe(&self, service: &str, kinds: Vec<String>, prefetch: u16) -> Subscription {
         match &self.transport {
-            Transport::Amqp(amqp) => {
-                Subscription::Amqp(AmqpSubscription::new(amqp.clone(), service, kinds, prefetch))
-            }
+            Transport::Amqp(amqp) => Subscription::Amqp(Box::new(AmqpSubscription::new(
+                amqp.clone(),
+                service,
+                kinds,
+                prefetch,
+            ))),
             Transport::InProcess(hub) => Subscription::InProcess(hub.subscribe(kinds, prefetch)),
         }
     }
@@ -112,7 +115,7 @@ impl std::fmt::Debug for Bus {
 
 /// The messages that come to one service.
 pub(crate) enum Subscription {
-    Amqp(AmqpSubscription),
+    Amqp(Box<AmqpSubscription>),
     InProcess(InProcessSubscription),
 }
 
@@ -121,7 +124,7 @@ impl Subscription {
     pub(crate) async fn next(&mut self) -> Arrival {
         match self {
             Self::Amqp(subscription) => Arrival::Amqp(Box::new(subscription.next().await)),
-            Self::InProcess(subscription) => Arrival::InProcess(subscription.next().await),
+            Self::InProcess(subscription) => Arrival::InProcess(Box::new(subscription.next().await)),
         }
     }
 }
@@ -129,7 +132,7 @@ impl Subscription {
 /// A message that came, and the way to say what became of it. Dropped without a verdict it comes again.
 pub(crate) enum Arrival {
     Amqp(Box<AmqpArrival>),
-    InProcess(InProcessArrival),
+    InProcess(Box<InProcessArrival>),
 }
 
 impl Arrival {

@@ -56,7 +56,8 @@ impl Outgoing {
 
     /// Says which record it is about.
     #[must_use]
-    pub fn about(mut self, subject: impl ToString) -> Self {
+    #[allow(clippy::needless_pass_by_value)] // ids and words alike
+    pub fn about(mut self, subject: impl std::fmt::Display) -> Self {
         self.headers.subject = Some(subject.to_string());
         self
     }

@@ -13,11 +13,11 @@ use kontor_proto::{leads::v1, records::v1::ListQuery};
 use kontor_records::{
     Record, history,
     query::{self, Expansions},
-    refs,
+    refs, transfer,
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use convert::Wish;
 pub use recency::{LAPSE, Lapse, RESCORE, Recency, Rescore};
@@ -43,6 +43,7 @@ pub struct Leads {
     homes: Homes,
     weights: WeightsOf,
     recency: Recency,
+    tasks: TaskTracker,
     draining: CancellationToken,
 }
 
@@ -55,6 +56,7 @@ impl Leads {
             homes: Homes::new(host.peers.clone()),
             weights: WeightsOf::default(),
             recency: Recency::default(),
+            tasks: host.tasks.clone(),
             draining: host.draining.clone(),
         }
     }
@@ -87,6 +89,19 @@ impl Leads {
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<query::Page<v1::Lead>, Error> {
         let mut tx = self.db.read(caller).await?;
         query::list::<Lead>(&mut tx, caller, query).await
+    }
+
+    /// The leads of a list as CSV, from one snapshot.
+    ///
+    /// # Errors
+    /// Invalid names every bad parameter.
+    pub async fn export(
+        &self,
+        caller: &Caller,
+        query: &ListQuery,
+        columns: &str,
+    ) -> Result<transfer::Download, Error> {
+        transfer::export::<Lead>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in a lead, newest first.

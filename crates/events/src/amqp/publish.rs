@@ -30,7 +30,7 @@ impl Amqp {
             }
             let mut fates = Vec::with_capacity(messages.len());
             for confirm in confirms {
-                fates.push(fate(confirm.await.map_err(away)?));
+                fates.push(fate(&confirm.await.map_err(away)?));
             }
             Ok(fates)
         };
@@ -52,7 +52,7 @@ impl Amqp {
         let channel = self.publisher().await?;
         let confirm = send(&channel, "", queue, message).await?;
         match tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await {
-            Ok(Ok(confirmation)) => match fate(confirmation) {
+            Ok(Ok(confirmation)) => match fate(&confirmation) {
                 Fate::Taken => Ok(()),
                 Fate::Unroutable | Fate::Failed | Fate::Postponed => Err(Away(format!(
                     "the broker did not take a message back into {queue}"
@@ -112,7 +112,7 @@ async fn send(
 }
 
 /// A message that no queue wants is confirmed all the same; that it was returned is said beside it.
-fn fate(confirmation: Confirmation) -> Fate {
+fn fate(confirmation: &Confirmation) -> Fate {
     match confirmation {
         Confirmation::Ack(None) => Fate::Taken,
         Confirmation::Ack(Some(_)) => Fate::Unroutable,

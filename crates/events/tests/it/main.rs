@@ -1,4 +1,5 @@
 //! Messages between two services, with a real database and a real broker.
+#![allow(clippy::unwrap_used)]
 
 mod between;
 mod breaking;

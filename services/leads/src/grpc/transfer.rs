@@ -1,4 +1,4 @@
-//! The rpcs of imports.
+//! `LeadTransferService`. The preview, the progress and the undoing of imports are not built yet.
 
 use kontor_chassis::{Caller, Error};
 use kontor_proto::{
@@ -85,6 +85,16 @@ impl LeadTransferService for Grpc {
             .cancel(&caller, write::parse_id(&request.get_ref().id)?)
             .await?;
         Ok(Response::new(v1::CancelLeadImportResponse { job: Some(job) }))
+    }
+
+    async fn export_leads(&self, request: Request<v1::ExportLeadsRequest>) -> Answer<Pieces> {
+        let caller = Caller::of(&request)?;
+        let v1::ExportLeadsRequest { query, columns } = request.into_inner();
+        let download = self
+            .leads
+            .export(&caller, &query.unwrap_or_default(), &columns)
+            .await?;
+        Ok(Response::new(Box::pin(download)))
     }
 }
 

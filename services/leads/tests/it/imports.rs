@@ -8,7 +8,7 @@ use kontor_proto::{
         company_service_server::{CompanyService, CompanyServiceServer},
     },
     leads::v1::{self, lead_service_server::LeadService},
-    records::v1::{ImportOptions, ListQuery},
+    records::v1::ListQuery,
 };
 use kontor_records::transfer::{Imports, Part};
 use tonic::{Request, Response, Status, service::Routes};
@@ -52,10 +52,7 @@ async fn imported_leads_are_scored_by_their_own_age() {
                 New,new@example.com,Acme,hot,1000,\n\
                 Old,old@example.com,Acme,,,2020-01-01T00:00:00Z\n\
                 Bad,nobody,,,,\n";
-    let parts = [
-        Ok(Part::Options(Box::new(ImportOptions::default()))),
-        Ok(Part::Data(file.into())),
-    ];
+    let parts = [Ok(Part::Options(Box::default())), Ok(Part::Data(file.into()))];
     let stream = Box::pin(futures_util::stream::iter(parts));
     let job = imports.run(&world.caller(), stream).await.unwrap().job;
     assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");

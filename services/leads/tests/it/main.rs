@@ -1,4 +1,5 @@
 //! Leads on a real database.
+#![allow(clippy::unwrap_used)]
 
 mod ageing;
 mod conversions;
