@@ -22,7 +22,7 @@ const COUNTRIES: [&str; 249] = [
     "VN", "VU", "WF", "WS", "YE", "YT", "ZA", "ZM", "ZW",
 ];
 
-/// ISO 4217, in order: every currency one can pay or account in, and those replaced in the last years, since old amounts
+/// ISO 4217, in order: every currency one can pay or keep books in, and those replaced in the last years, since old amounts
 /// still name them. Not the codes for metals, bonds, tests and "no currency".
 #[rustfmt::skip]
 const CURRENCIES: [&str; 171] = [

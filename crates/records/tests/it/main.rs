@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod exporting;
+mod filtering;
 mod importing;
 mod indexes;
 mod lead;
 mod listing;
 mod matching;
+mod patching;
 mod surviving;
 mod world;
 mod writing;
