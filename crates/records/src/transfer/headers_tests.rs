@@ -2,6 +2,9 @@ use std::collections::HashMap;
 
 use super::{Mapping, Target, WHOLE_NAME, map, plain};
 
+/// Field and code of each error.
+type Refused = Vec<(String, String)>;
+
 fn target(path: &str) -> Target {
     Target {
         path: path.to_owned(),
@@ -47,7 +50,7 @@ fn targets() -> Vec<Target> {
 fn mapped(
     headers: &[&str],
     wished: &[(&str, &str)],
-) -> Result<(Vec<String>, Mapping), Vec<(String, String)>> {
+) -> Result<(Vec<String>, Mapping), Refused> {
     let headers: Vec<String> = headers.iter().map(ToString::to_string).collect();
     let wished: HashMap<String, String> = wished
         .iter()
