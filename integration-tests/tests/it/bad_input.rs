@@ -76,7 +76,7 @@ async fn fields(suite: &Suite) {
         "employee_count": "ten", "budget": {"amount": 12.5, "currency": "Taler"}, "address": {"country": "Germany", "planet": "Earth"},
         "tags": ["fine", 1], "owner_id": "me",
     });
-    let problem = api.post("/leads/", body).await.problem(400, "invalid");
+    let problem = api.post("/leads/", body).await.problem(400, "invalid_fields");
     let named: BTreeSet<String> = problem["errors"]
         .as_array()
         .unwrap()
@@ -99,7 +99,7 @@ async fn fields(suite: &Suite) {
         "last_name": "x".repeat(10_000), "email": "no", "website": "javascript:alert(1)", "budget": {"amount": "1.23456", "currency": "Taler"},
         "address": {"country": "Germany"}, "employee_count": -1,
     });
-    let problem = api.post("/leads/", body).await.problem(400, "invalid");
+    let problem = api.post("/leads/", body).await.problem(400, "invalid_fields");
     let named: BTreeSet<String> = problem["errors"]
         .as_array()
         .unwrap()

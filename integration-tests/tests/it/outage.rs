@@ -34,7 +34,7 @@ async fn one_service(suite: &Suite) {
     suite.kill("deals").await;
     let answer = api.get("/deals/").await;
     assert!(answer.header("retry-after").is_some());
-    answer.problem(503, "service_unavailable");
+    answer.problem(503, "unavailable");
     let lead = api
         .post("/leads/", json!({"last_name": "Goes on"}))
         .await
