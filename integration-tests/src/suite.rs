@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use kontor::servers::{Postgres, RabbitMq, free_port};
@@ -40,6 +41,7 @@ struct Running {
     folder: PathBuf,
     postgres: Mutex<Postgres>,
     broker: Mutex<RabbitMq>,
+    broker_is_dead: AtomicBool,
     processes: Mutex<BTreeMap<&'static str, Child>>,
     settings: BTreeMap<String, String>,
     gateway: String,
@@ -138,6 +140,7 @@ impl Suite {
     pub async fn kill(&self, victim: &str) {
         let running = self.running();
         if victim == "broker" {
+            running.broker_is_dead.store(true, Ordering::SeqCst);
             running
                 .broker
                 .lock()
@@ -170,8 +173,29 @@ impl Suite {
                 .restart()
                 .await
                 .expect("the broker restarts");
+            running.broker_is_dead.store(false, Ordering::SeqCst);
         } else {
             running.spawn(victim).await;
+        }
+        running.ready().await;
+    }
+
+    /// Starts whatever an earlier trial left dead.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    pub async fn make_whole(&self) {
+        let running = self.running();
+        let alive = running.processes.lock().await.keys().copied().collect::<Vec<_>>();
+        for name in SCHEMAS
+            .into_iter()
+            .chain(["gateway"])
+            .filter(|name| !alive.contains(name))
+        {
+            running.spawn(name).await;
+        }
+        if running.broker_is_dead.load(Ordering::SeqCst) {
+            self.revive("broker").await;
         }
         running.ready().await;
     }
@@ -348,6 +372,7 @@ impl Running {
             folder,
             postgres: Mutex::new(postgres),
             broker: Mutex::new(broker),
+            broker_is_dead: AtomicBool::new(false),
             processes: Mutex::default(),
             settings,
             gateway: format!("http://{gateway}"),

@@ -264,7 +264,7 @@ async fn unknown_references(suite: &Suite) {
     );
     api.post(&path, json!({"acount_id": nobody}))
         .await
-        .problem(400, "invalid_fields");
+        .problem(400, "unknown_field");
 }
 
 async fn undone(suite: &Suite) {

@@ -30,11 +30,12 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
 }
 
 async fn one_service(suite: &Suite) {
+    suite.make_whole().await;
     let api = suite.api().company().await;
     suite.kill("deals").await;
     let answer = api.get("/deals/").await;
     assert!(answer.header("retry-after").is_some());
-    answer.problem(503, "unavailable");
+    answer.problem(503, "service_unavailable");
     let lead = api
         .post("/leads/", json!({"last_name": "Goes on"}))
         .await
@@ -58,6 +59,7 @@ async fn one_service(suite: &Suite) {
 }
 
 async fn the_broker(suite: &Suite) {
+    suite.make_whole().await;
     let api = suite.api().company().await;
     suite.kill("broker").await;
     let lead = api
@@ -89,6 +91,7 @@ async fn the_broker(suite: &Suite) {
 }
 
 async fn told_to_end(suite: &Suite) {
+    suite.make_whole().await;
     for name in ["leads", "gateway", "identity"] {
         assert_eq!(suite.terminate(name).await, Some(0), "{name} on SIGTERM");
         suite.revive(name).await;

@@ -322,7 +322,7 @@ async fn patch(suite: &Suite) {
         (&after["phone"], &after["tags"]),
         (&Value::Null, &json!(["b", "c"]))
     );
-    assert_eq!(after["budget"]["amount"], "10");
+    assert_eq!(after["budget"]["amount"], "10.00");
     let after = api
         .patch(&path, json!({"budget": null, "address": null}))
         .await

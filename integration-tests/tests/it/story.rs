@@ -117,7 +117,7 @@ async fn real_companies(suite: &Suite) {
     assert_eq!(deal["contact_ids"], json!([contact["id"]]));
     assert_eq!(
         deal["amount"],
-        json!({"amount": "1000", "currency": "USD"}),
+        json!({"amount": "1000.00", "currency": "USD"}),
         "{deal}"
     );
     assert_eq!(deal["status"], "open");

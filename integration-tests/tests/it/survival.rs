@@ -28,6 +28,7 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
 }
 
 async fn killed(suite: &Suite, victim: &'static str) {
+    suite.make_whole().await;
     let api = suite.api().company().await;
     let mut leads = Vec::new();
     for n in 0..CONVERSIONS {

@@ -8,7 +8,9 @@ use kontor_integration_tests::rpc;
 use kontor_integration_tests::suite::Suite;
 use kontor_proto::DESCRIPTORS;
 use libtest_mimic::Trial;
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
+};
 use serde_json::json;
 use sqlx::Row;
 use tonic::Code;
@@ -129,8 +131,9 @@ async fn no_company_no_rows(suite: &Suite) {
     assert!(checked >= 8);
     let dangerous: Vec<String> = sqlx::query_scalar(
         "select rolname::text from pg_roles
-          where rolname like 'kontor\\_%' and (rolsuper or rolbypassrls or (rolcanlogin and rolname = 'kontor_owner'))",
+          where (rolname = 'kontor_owner' or rolname = any ($1)) and (rolsuper or rolbypassrls or (rolcanlogin and rolname = 'kontor_owner'))",
     )
+    .bind(SCHEMAS.map(|schema| format!("kontor_{schema}")))
     .fetch_all(suite.database())
     .await
     .unwrap();
@@ -329,17 +332,49 @@ fn filled(message: &MessageDescriptor, id: &str) -> DynamicMessage {
                 filled.set_field(&field, Value::String("given".to_owned()))
             }
             Kind::Message(inner) if inner.full_name() == "google.protobuf.FieldMask" => {
+                let (resource, written) = writable(message, &behavior);
+                let mut record =
+                    DynamicMessage::new(resource.kind().as_message().expect("a message").clone());
+                record.set_field_by_name(&written, Value::String("given".to_owned()));
+                filled.set_field(&resource, Value::Message(record));
                 let mut mask = DynamicMessage::new(inner);
-                mask.set_field_by_name(
-                    "paths",
-                    Value::List(vec![Value::String("description".to_owned())]),
-                );
+                mask.set_field_by_name("paths", Value::List(vec![Value::String(written)]));
                 filled.set_field(&field, Value::Message(mask));
             }
             _ => {}
         }
     }
     filled
+}
+
+/// The record in a request that changes one, and a text of it that a caller may write.
+fn writable(request: &MessageDescriptor, behavior: &ExtensionDescriptor) -> (FieldDescriptor, String) {
+    let output_only = Value::EnumNumber(3);
+    let texts = |record: &MessageDescriptor| {
+        record
+            .fields()
+            .filter(|field| matches!(field.kind(), Kind::String) && !field.is_list())
+            .filter(|field| {
+                let behaviors = field.options().get_extension(behavior).into_owned();
+                behaviors
+                    .as_list()
+                    .is_none_or(|list| !list.contains(&output_only))
+            })
+            .map(|field| field.name().to_owned())
+            .collect::<Vec<_>>()
+    };
+    request
+        .fields()
+        .filter_map(|field| {
+            let record = field.kind().as_message()?.clone();
+            let found = texts(&record)
+                .into_iter()
+                .find(|name| !name.ends_with("_id") && name != "id");
+            (record.full_name() != "google.protobuf.FieldMask").then_some(())?;
+            Some((field, found?))
+        })
+        .next()
+        .expect("a request with a mask has a record")
 }
 
 /// `kontor.leads.v1.LeadService` is spoken by `leads`.
