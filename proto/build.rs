@@ -12,12 +12,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
 
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(&files)?;
     // Encoded by protox: the typed set of prost would drop the extension options, and the routes with them.
     std::fs::write(out.join("kontor.fds"), compiler.encode_file_descriptor_set())?;
 
     let mut messages = tonic_prost_build::Config::new();
-    messages.enable_type_names().bytes([".google.api.HttpBody.data", "data"]);
+    messages
+        .enable_type_names()
+        .bytes([".google.api.HttpBody.data", "data"]);
     tonic_prost_build::configure()
         .generate_default_stubs(true)
         .include_file("kontor.rs")

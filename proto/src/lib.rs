@@ -2,7 +2,13 @@
 //!
 //! Modules follow the proto packages: `kontor.leads.v1` is [`leads::v1`](crate::kontor::leads::v1).
 
-#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/kontor.rs"));
 }
@@ -21,17 +27,24 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 /// # Panics
 /// Never in practice: the bytes were written by the build of this crate, and a test decodes them.
 #[allow(clippy::expect_used)]
-pub static DESCRIPTORS: LazyLock<DescriptorPool> =
-    LazyLock::new(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the descriptors this crate was built from"));
+pub static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("the descriptors this crate was built from")
+});
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn every_rpc_says_who_may_call_it() {
-        let access = super::DESCRIPTORS.get_extension_by_name("kontor.api.v1.access").unwrap();
+        let access = super::DESCRIPTORS
+            .get_extension_by_name("kontor.api.v1.access")
+            .unwrap();
         for service in super::DESCRIPTORS.services() {
             for method in service.methods() {
-                assert!(method.options().has_extension(&access), "{} has no access rule", method.full_name());
+                assert!(
+                    method.options().has_extension(&access),
+                    "{} has no access rule",
+                    method.full_name()
+                );
             }
         }
     }

@@ -9,12 +9,12 @@
 
 pub mod admit;
 pub mod cell;
-pub mod common;
 pub mod description;
 pub mod field;
 pub mod filter;
 pub mod fold;
 pub mod history;
+pub mod implied;
 mod input;
 mod json;
 pub mod leaf;

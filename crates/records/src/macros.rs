@@ -102,15 +102,15 @@ macro_rules! record {
                 static DESCRIPTION: std::sync::LazyLock<$crate::Description> = std::sync::LazyLock::new(|| {
                     #[allow(unused_imports)]
                     use $crate::leaf::*;
-                    use $crate::common;
+                    use $crate::implied;
                     use $crate::field::Field;
 
-                    let mut leaves = common::first_leaves();
+                    let mut leaves = implied::first_leaves();
                     $( <$type as Field>::describe(stringify!($field), &$spec, &mut leaves); )*
                     $( $(
                         <$inner_type as Field>::describe(stringify!($inner), &$inner_spec.internal(), &mut leaves);
                     )* )?
-                    leaves.extend(common::last_leaves());
+                    leaves.extend(implied::last_leaves());
                     $crate::Description::new(
                         $crate::description::Names { table: $table, one: $one, many: $many },
                         leaves,
@@ -214,7 +214,7 @@ macro_rules! record {
                 let mut raw = Vec::with_capacity(<Self as $crate::Record>::description().leaves.len());
                 raw.extend([Value::Null, Value::Null]);
                 $( <$type as Wire<_>>::raw($field, &mut raw); )*
-                $( $( $crate::common::absent::<$inner_type>(&mut raw); )* )?
+                $( $( $crate::implied::absent::<$inner_type>(&mut raw); )* )?
                 <Option<$crate::export::Uuid> as Wire<_>>::raw(owner_id, &mut raw);
                 <Vec<String> as Wire<_>>::raw(tags, &mut raw);
                 <$crate::CustomFields as Wire<_>>::raw(custom_fields, &mut raw);
@@ -250,7 +250,7 @@ macro_rules! record {
 
             fn expand(message: &mut Self::Message, expansion: usize, summary: $crate::export::Reference) {
                 #[allow(unused_mut)]
-                let mut fields: Vec<&mut dyn $crate::common::Summaries> = vec![$( &mut message.$expanded ),*];
+                let mut fields: Vec<&mut dyn $crate::implied::Summaries> = vec![$( &mut message.$expanded ),*];
                 if let Some(field) = fields.get_mut(expansion) {
                     field.show(summary);
                 }

@@ -15,7 +15,7 @@ use kontor_proto::records::v1::RecordChange;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::common::MEMBER;
+use crate::implied::MEMBER;
 use crate::record::Record;
 use crate::value::Value;
 

@@ -6,7 +6,7 @@ use kontor_proto::{
     identity::v1::MembersChanged,
     leads::v1::{AccountStepRequested, ConversionUndoRequested},
 };
-use kontor_records::{common::MEMBER, refs};
+use kontor_records::{implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::convert;

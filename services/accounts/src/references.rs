@@ -2,7 +2,7 @@
 
 use kontor_chassis::{Caller, Error, peers::Peers};
 use kontor_records::{
-    common::MEMBER,
+    implied::MEMBER,
     refs::{self, Found, Lookup},
 };
 use sqlx::PgConnection;

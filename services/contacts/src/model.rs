@@ -16,7 +16,7 @@ record! {
         /// Family name.
         last_name: String = text(100).required().search().import(&["family name", "surname", "last"]),
         /// First and last name.
-        full_name: String = text(201).read_only(),
+        full_name: String = text(201).read_only().import(&["contact name", "contact", "lead name"]),
         /// E-mail address.
         email: Option<String> = email().search().import(&["e-mail", "email address", "e-mail address", "e-mail 1 - value"]),
         /// Another e-mail address.

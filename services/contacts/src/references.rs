@@ -3,7 +3,7 @@
 use kontor_chassis::{Caller, Error, peers::Peers};
 use kontor_proto::accounts::v1::{GetAccountRequest, account_service_client::AccountServiceClient};
 use kontor_records::{
-    common::MEMBER,
+    implied::MEMBER,
     refs::{self, Found, Lookup},
 };
 use sqlx::PgConnection;

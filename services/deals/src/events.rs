@@ -8,7 +8,7 @@ use kontor_proto::{
     identity::v1::{CompanyCreated, MembersChanged},
     leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged},
 };
-use kontor_records::{common::MEMBER, refs};
+use kontor_records::{implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::{convert, pipelines};

@@ -7,7 +7,7 @@ use kontor_proto::{
     leads::v1::{GetLeadRequest, lead_service_client::LeadServiceClient},
 };
 use kontor_records::{
-    common::MEMBER,
+    implied::MEMBER,
     refs::{self, Found, Lookup},
 };
 use sqlx::PgConnection;

@@ -9,7 +9,7 @@ use kontor_proto::{
     identity::v1::MembersChanged,
     leads::v1,
 };
-use kontor_records::{Choice, common::MEMBER, refs};
+use kontor_records::{Choice, implied::MEMBER, refs};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

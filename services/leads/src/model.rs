@@ -101,7 +101,7 @@ record! {
         /// Family name.
         last_name: String = text(100).required().import(&["family name", "surname", "lastname"]).search(),
         /// Both, made by the database.
-        full_name: String = text(201).generated(),
+        full_name: String = text(201).generated().import(&["lead name", "contact name", "contact"]),
         /// E-mail address.
         email: Option<String> = email().import(&["e-mail", "e-mail address", "email address", "work email"]).search(),
         /// Telephone number.

@@ -11,7 +11,7 @@ use kontor_proto::{
     identity::v1::{GetCompanyRequest, company_service_client::CompanyServiceClient},
 };
 use kontor_records::{
-    common::MEMBER,
+    implied::MEMBER,
     refs::{self, Found, Lookup},
 };
 use sqlx::PgConnection;

@@ -4,8 +4,8 @@ use kontor_chassis::Caller;
 
 use super::condition::Condition;
 use crate::admit::Fault;
-use crate::common::MEMBER;
 use crate::filter::Operator;
+use crate::implied::MEMBER;
 use crate::leaf::{Form, Kind, Leaf};
 use crate::value::Value;
 

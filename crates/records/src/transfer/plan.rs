@@ -200,7 +200,12 @@ fn targets(kind: &Description, match_on: MatchOn) -> Vec<Target> {
         targets.push(Target {
             path: WHOLE_NAME.to_owned(),
             aliases: Vec::new(),
-            synonyms: &[],
+            // A kind may say what else its whole name is called, though it is made of its parts.
+            synonyms: kind
+                .leaves
+                .iter()
+                .find(|leaf| leaf.name == WHOLE_NAME)
+                .map_or(&[], |leaf| leaf.synonyms),
             exact_only: false,
         });
     }

@@ -244,12 +244,9 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 pub(super) const WHOLE_NAME: &[&str] = &[
     "fullname",
     "name",
-    "contactname",
-    "leadname",
     "clientname",
     "customername",
     "displayname",
-    "contact",
     "client",
 ];
 
