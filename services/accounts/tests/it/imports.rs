@@ -11,7 +11,7 @@ use kontor_proto::{
         Company, GetCompanyRequest, GetCompanyResponse,
         company_service_server::{CompanyService, CompanyServiceServer},
     },
-    records::v1::{ImportOptions, ImportState, ListQuery},
+    records::v1::{ImportState, ListQuery},
 };
 use kontor_records::transfer::Part;
 use tonic::{Request, Response, Status, service::Routes};
@@ -54,7 +54,7 @@ async fn a_file_becomes_accounts_which_become_a_file_and_a_bad_row_stops_no_othe
                 ,nameless.example,1,Basel\n\
                 \"Beta, Inc.\",www.beta.example,200.5,Zug\n";
     let parts = vec![
-        Ok(Part::Options(Box::new(ImportOptions::default()))),
+        Ok(Part::Options(Box::default())),
         Ok(Part::Data(file.as_bytes().into())),
     ];
     let imported = world

@@ -11,7 +11,7 @@ use kontor_proto::{
         Company, GetCompanyRequest, GetCompanyResponse,
         company_service_server::{CompanyService, CompanyServiceServer},
     },
-    records::v1::{ImportJob, ImportOptions, ListQuery},
+    records::v1::{ImportJob, ListQuery},
 };
 use kontor_records::transfer::Part;
 use tonic::{Request, Response, Status, service::Routes};
@@ -67,7 +67,7 @@ fn neighbours(peers: &Peers) {
 
 async fn import(world: &World, file: &str) -> ImportJob {
     let parts = vec![
-        Ok(Part::Options(Box::new(ImportOptions::default()))),
+        Ok(Part::Options(Box::default())),
         Ok(Part::Data(file.as_bytes().to_vec().into())),
     ];
     let imported = world
