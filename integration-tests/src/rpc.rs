@@ -41,7 +41,7 @@ pub async fn streaming(
         .ready()
         .await
         .map_err(|error| Status::unavailable(error.to_string()))?;
-    let once = request(token, message).map(|bytes| tokio_stream::once(bytes));
+    let once = request(token, message).map(tokio_stream::once);
     let mut answers: tonic::Streaming<Vec<u8>> =
         client.streaming(once, path(method)?, Bytes).await?.into_inner();
     while answers.message().await?.is_some() {}

@@ -39,7 +39,9 @@ pub struct Telemetry {
 /// When a setting can't be read, the collector's address is none, or it was begun already.
 pub fn init(settings: &Settings, name: &str) -> Result<Telemetry, Error> {
     let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|error| Error::internal(format!("the setting KONTOR_LOG can't be read: {error}")))?;
+        .map_err(|error| Error::internal(format!("the setting KONTOR_LOG can't be read: {error}")))?
+        // It writes down every message that no queue wanted, and with it what people entered.
+        .add_directive("lapin::returned_messages=off".parse().map_err(Error::internal)?);
     let exported = settings
         .otlp_endpoint
         .as_deref()

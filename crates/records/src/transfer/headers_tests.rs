@@ -47,10 +47,7 @@ fn targets() -> Vec<Target> {
     targets
 }
 
-fn mapped(
-    headers: &[&str],
-    wished: &[(&str, &str)],
-) -> Result<(Vec<String>, Mapping), Refused> {
+fn mapped(headers: &[&str], wished: &[(&str, &str)]) -> Result<(Vec<String>, Mapping), Refused> {
     let headers: Vec<String> = headers.iter().map(ToString::to_string).collect();
     let wished: HashMap<String, String> = wished
         .iter()
