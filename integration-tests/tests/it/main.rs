@@ -4,6 +4,11 @@
 //!
 //! `cargo test -p kontor-integration-tests -- tenancy` runs the trials whose names hold that word.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a trial that does not find what it looks for fails"
+)]
+
 use std::sync::Arc;
 
 use kontor_integration_tests::suite::{RUNTIME, Suite};

@@ -21,7 +21,7 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         .map(|victim| {
             let name = format!("survival::a_hundred_conversions_happen_once_when_{victim}_is_killed");
             trial(suite, &name, async move |suite: &Suite| {
-                killed(suite, victim).await
+                killed(suite, victim).await;
             })
         })
         .collect()

@@ -323,13 +323,13 @@ fn filled(message: &MessageDescriptor, id: &str) -> DynamicMessage {
             .is_some_and(|list| list.contains(&Value::EnumNumber(2)));
         match field.kind() {
             Kind::String if matches!(field.name(), "id" | "user_id") => {
-                filled.set_field(&field, Value::String(id.to_owned()))
+                filled.set_field(&field, Value::String(id.to_owned()));
             }
             Kind::String if required && field.name().ends_with("_id") => {
-                filled.set_field(&field, Value::String(id.to_owned()))
+                filled.set_field(&field, Value::String(id.to_owned()));
             }
             Kind::String if required && !field.is_list() => {
-                filled.set_field(&field, Value::String("given".to_owned()))
+                filled.set_field(&field, Value::String("given".to_owned()));
             }
             Kind::Message(inner) if inner.full_name() == "google.protobuf.FieldMask" => {
                 let (resource, written) = writable(message, &behavior);
