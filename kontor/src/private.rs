@@ -41,7 +41,7 @@ pub fn names_a_database(settings: &Settings) -> Result<bool> {
 /// # Errors
 /// When the passwords can't be read or made.
 pub fn database_choices(home: &Path, at: &Postgres) -> Result<Choices> {
-    let mut passwords = Passwords::open(home.join("passwords.json"))?;
+    let passwords = Passwords::of_file(home.join("passwords.json"));
     let mut choices = vec![("migrate_database_url".to_owned(), at.admin_url())];
     for service in &SERVICES {
         let role = format!("kontor_{}", service.name);

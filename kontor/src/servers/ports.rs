@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::passwords::write_private;
+
 /// Whether `port` of 127.0.0.1 can be listened on now.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
@@ -43,7 +45,7 @@ pub(super) fn remembered<const N: usize>(file: &Path) -> Result<[u16; N]> {
         *port = listener.local_addr()?.port();
     }
     let words: Vec<String> = ports.iter().map(u16::to_string).collect();
-    fs::write(file, words.join(" ") + "\n").with_context(|| format!("writing {}", file.display()))?;
+    write_private(file, (words.join(" ") + "\n").as_bytes())?;
     Ok(ports)
 }
 

@@ -69,7 +69,7 @@ impl Postgres {
         let wanted = home.join("postgres");
         let account = Account::for_data(&wanted, &["postgres", "nobody"])?;
         let folder = place::prepare(&wanted, &account)?;
-        let password = Passwords::open(home.join("passwords.json"))?.of(SUPERUSER)?;
+        let password = Passwords::of_file(home.join("passwords.json")).of(SUPERUSER)?;
         let data = folder.join("data");
         let binaries = binaries(&data)?;
         let mut server = Self {
@@ -108,7 +108,7 @@ impl Postgres {
             .parse()
             .context("the port of the private PostgreSQL is damaged")?;
         let account = Account::for_data(&folder, &[])?;
-        let password = Passwords::open(home.join("passwords.json"))?.of(SUPERUSER)?;
+        let password = Passwords::of_file(home.join("passwords.json")).of(SUPERUSER)?;
         Ok(Some(Self {
             folder,
             binaries: PathBuf::new(),

@@ -65,7 +65,7 @@ impl RabbitMq {
         let wanted = home.join("rabbitmq");
         let account = Account::for_data(&wanted, &["rabbitmq", "nobody"])?;
         let folder = place::prepare(&wanted, &account)?;
-        let password = Passwords::open(home.join("passwords.json"))?.of("rabbitmq")?;
+        let password = Passwords::of_file(home.join("passwords.json")).of("rabbitmq")?;
         let ports = Ports {
             amqp: 0,
             distribution: 0,

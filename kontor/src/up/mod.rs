@@ -201,7 +201,7 @@ fn demo_password(settings: &Settings) -> Result<String> {
     if listen.starts_with("127.") || listen.starts_with("localhost:") || listen.starts_with("[::1]:") {
         return Ok(demo::PASSWORD.to_owned());
     }
-    Passwords::open(private::home().join("passwords.json"))?.of("demo")
+    Passwords::of_file(private::home().join("passwords.json")).of("demo")
 }
 
 async fn load_demo(settings: &Settings) -> Result<()> {
