@@ -36,16 +36,41 @@ pub async fn streaming(
     token: Option<&str>,
     message: &DynamicMessage,
 ) -> Result<(), Status> {
+    let mut answers = open(channel, method, token, message).await?;
+    while answers.message().await?.is_some() {}
+    Ok(())
+}
+
+/// The same up to its first answer: for a stream that has no end.
+///
+/// # Errors
+/// The status it ended with before that.
+pub async fn begin(
+    channel: &Channel,
+    method: &MethodDescriptor,
+    token: Option<&str>,
+    message: &DynamicMessage,
+) -> Result<(), Status> {
+    open(channel, method, token, message)
+        .await?
+        .message()
+        .await
+        .map(drop)
+}
+
+async fn open(
+    channel: &Channel,
+    method: &MethodDescriptor,
+    token: Option<&str>,
+    message: &DynamicMessage,
+) -> Result<tonic::Streaming<Vec<u8>>, Status> {
     let mut client = tonic::client::Grpc::new(channel.clone());
     client
         .ready()
         .await
         .map_err(|error| Status::unavailable(error.to_string()))?;
     let once = request(token, message).map(tokio_stream::once);
-    let mut answers: tonic::Streaming<Vec<u8>> =
-        client.streaming(once, path(method)?, Bytes).await?.into_inner();
-    while answers.message().await?.is_some() {}
-    Ok(())
+    Ok(client.streaming(once, path(method)?, Bytes).await?.into_inner())
 }
 
 fn request(token: Option<&str>, message: &DynamicMessage) -> Request<Vec<u8>> {

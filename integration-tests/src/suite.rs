@@ -424,7 +424,7 @@ impl Running {
     async fn ready(&self) {
         let api = reqwest::Client::new();
         eventually(
-            60,
+            180,
             "the suite is ready; its logs are in the folder of the suite",
             async || {
                 let answer = api.get(format!("{}/readyz", self.gateway)).send().await;

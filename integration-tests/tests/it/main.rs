@@ -22,6 +22,7 @@ mod importing;
 mod leads;
 mod outage;
 mod records;
+mod status;
 mod story;
 mod survival;
 mod tenancy;
@@ -34,6 +35,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         auth::trials(suite),
         leads::trials(suite),
         records::trials(suite),
+        status::trials(suite),
         importing::trials(suite),
         exporting::trials(suite),
         bad_input::trials(suite),

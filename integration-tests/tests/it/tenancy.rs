@@ -378,7 +378,7 @@ fn writable(request: &MessageDescriptor, behavior: &ExtensionDescriptor) -> (Fie
 }
 
 /// `kontor.leads.v1.LeadService` is spoken by `leads`.
-fn service_of(method: &MethodDescriptor) -> &'static str {
+pub(crate) fn service_of(method: &MethodDescriptor) -> &'static str {
     let service = method.parent_service();
     SCHEMAS
         .into_iter()

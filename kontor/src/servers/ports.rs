@@ -1,10 +1,25 @@
 //! Free ports, remembered: a server that moved on every start could not be found again.
+//!
+//! They lie below the range that the system takes the ports of outgoing connections from: between the choice of a port and
+//! the start of its server, a connection of any program could take one of those.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use rand::Rng;
+
+/// Below these stand the well-known and many registered ports.
+const LOWEST: u16 = 15_000;
+/// How often a random port is tried before the system chooses one.
+const TRIES: usize = 200;
+
+/// What this process was given already: a port is free until its server has started, and must not be given twice.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 use super::passwords::write_private;
 
@@ -14,13 +29,35 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-/// A port of 127.0.0.1 that is free now.
+/// A port of 127.0.0.1 that is free now, and that this process was not given before.
 ///
 /// # Errors
 /// When the machine has none left.
 pub fn free_port() -> Result<u16> {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let range = quiet_range();
+    for _ in 0..TRIES {
+        if range.is_empty() {
+            break;
+        }
+        let port = rand::rng().random_range(range.clone());
+        if is_free(port) && given.insert(port) {
+            return Ok(port);
+        }
+    }
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-    Ok(listener.local_addr()?.port())
+    let port = listener.local_addr()?.port();
+    given.insert(port);
+    Ok(port)
+}
+
+/// The ports that no outgoing connection is given.
+fn quiet_range() -> Range<u16> {
+    let first_outgoing = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+        .ok()
+        .and_then(|range| range.split_whitespace().next()?.parse().ok())
+        .unwrap_or(32_768);
+    LOWEST..first_outgoing
 }
 
 /// The `N` ports written in `file`, or new ones (written there) where one is missing or taken.
@@ -35,14 +72,9 @@ pub(super) fn remembered<const N: usize>(file: &Path) -> Result<[u16; N]> {
     {
         return Ok(ports);
     }
-    // All listeners are held until the last is bound, so that no port is given twice.
-    let listeners: Vec<TcpListener> = (0..N)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
-        .collect::<Result<_, _>>()
-        .context("looking for free ports")?;
     let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
+    for port in &mut ports {
+        *port = free_port()?;
     }
     let words: Vec<String> = ports.iter().map(u16::to_string).collect();
     write_private(file, (words.join(" ") + "\n").as_bytes())?;
@@ -52,6 +84,12 @@ pub(super) fn remembered<const N: usize>(file: &Path) -> Result<[u16; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: BTreeSet<u16> = (0..500).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 500);
+    }
 
     #[test]
     fn ports_are_remembered_until_one_is_taken() {
