@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use kontor_chassis::idempotency::REPLAYED;
 use kontor_chassis::{Error, Kind};
 use tonic::Status;
 use tonic::body::Body;
@@ -166,6 +167,9 @@ impl Gateway {
         };
         *response.status_mut() = status(metadata).unwrap_or(endpoint.success);
         let headers = response.headers_mut();
+        if metadata.contains_key(REPLAYED) {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
         if let Some(path) = &endpoint.answer_etag
             && let Some(etag) = text_at(answer, path).map_err(corrupt)?
             && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))

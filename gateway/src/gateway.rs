@@ -222,7 +222,13 @@ impl Gateway {
         let endless = matches!(served.endpoint.answer, Answer::Stream)
             || matches!(served.endpoint.body, BodyPlan::Upload { .. });
         let asked = Asked {
-            metadata: request::metadata(&parts.headers, id, client, (!endless).then_some(PATIENCE)),
+            metadata: request::metadata(
+                &parts.method,
+                &parts.headers,
+                id,
+                client,
+                (!endless).then_some(PATIENCE),
+            ),
             endpoint: &served.endpoint,
             rpc: served.rpc.clone(),
             peer,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use kontor_chassis::idempotency::REPLAYED;
 use kontor_chassis::{Error, FieldErrors, Kind};
 use kontor_proto::api::v1::FieldError;
 use tonic::body::Body;
@@ -33,6 +34,9 @@ pub fn with_status(error: &Error, status: StatusCode, request_id: &str) -> Respo
     );
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if error.is_replayed() {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     if let Some(after) = error.retry_after() {
         let seconds = after.as_millis().div_ceil(1000).max(1);

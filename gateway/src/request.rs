@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use kontor_chassis::Error;
+use kontor_chassis::{Error, idempotency};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The client's program, for services; their own `user-agent` is the gateway's.
 const CLIENT_AGENT: HeaderName = HeaderName::from_static("x-client-user-agent");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::KEY);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The request's id as it came, when it is decent, else a new one.
@@ -65,16 +65,19 @@ pub fn client_address(headers: &HeaderMap, peer: IpAddr, proxies: &[IpAddr]) -> 
 
 /// What a service is told of the request.
 pub fn metadata(
+    verb: &Method,
     headers: &HeaderMap,
     request_id: &HeaderValue,
     client: IpAddr,
     patience: Option<Duration>,
 ) -> MetadataMap {
     let mut told = HeaderMap::with_capacity(8);
-    for name in [header::AUTHORIZATION, IDEMPOTENCY_KEY] {
-        if let Some(value) = headers.get(&name) {
-            told.insert(name, value.clone());
-        }
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        told.insert(header::AUTHORIZATION, value.clone());
+    }
+    // Other verbs do their work once by themselves.
+    if let Some(value) = headers.get(&IDEMPOTENCY_KEY).filter(|_| verb == Method::POST) {
+        told.insert(IDEMPOTENCY_KEY, value.clone());
     }
     if let Some(agent) = headers.get(header::USER_AGENT).filter(|agent| agent.len() <= 512) {
         told.insert(CLIENT_AGENT, agent.clone());

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use anyhow::{Context, Result, bail};
 use kontor_chassis::error::Error;
 use kontor_chassis::host::Host;
+use kontor_chassis::idempotency;
 use kontor_chassis::settings::{ServiceSettings, Settings};
 use kontor_events::Bus;
 use sqlx::migrate::Migrator;
@@ -34,7 +35,13 @@ pub static SERVICES: [Service; 6] = [
     Service {
         name: kontor_identity::NAME,
         port: 50051,
-        migrators: || vec![kontor_events::migrator(), own(&kontor_identity::MIGRATOR)],
+        migrators: || {
+            vec![
+                idempotency::migrator(),
+                kontor_events::migrator(),
+                own(&kontor_identity::MIGRATOR),
+            ]
+        },
         run: |host, bus| Box::pin(kontor_identity::run(host, bus)),
     },
     Service {
@@ -64,7 +71,7 @@ pub static SERVICES: [Service; 6] = [
     Service {
         name: kontor_activities::NAME,
         port: 50056,
-        migrators: || vec![kontor_events::migrator()],
+        migrators: || vec![idempotency::migrator(), kontor_events::migrator()],
         run: |host, bus| Box::pin(kontor_activities::run(host, bus)),
     },
 ];
@@ -72,6 +79,7 @@ pub static SERVICES: [Service; 6] = [
 /// The migrations of a service of records. Its own come last: their indexes may use what those before them make.
 fn records(service: &Migrator) -> Vec<Migrator> {
     vec![
+        idempotency::migrator(),
         kontor_events::migrator(),
         kontor_records::migrator(),
         own(service),

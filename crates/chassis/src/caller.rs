@@ -6,6 +6,7 @@ use http::HeaderValue;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::idempotency::ticket::Ticket;
 
 /// How far a permission reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,7 @@ fn parse_one(text: &str) -> Option<(Box<str>, Scope)> {
 #[derive(Clone)]
 pub struct Caller(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     user_id: Option<Uuid>,
     company_id: Uuid,
@@ -83,6 +85,8 @@ struct Inner {
     service: Option<Box<str>>,
     /// `Bearer …` as it came, to be forwarded.
     authorization: Option<HeaderValue>,
+    /// The request came with an idempotency key.
+    ticket: Option<Arc<Ticket>>,
 }
 
 impl Caller {
@@ -104,6 +108,7 @@ impl Caller {
             permissions: Some(permissions),
             service: None,
             authorization,
+            ticket: None,
         }))
     }
 
@@ -124,7 +129,19 @@ impl Caller {
             permissions: None,
             service: Some(name.into()),
             authorization: None,
+            ticket: None,
         }))
+    }
+
+    /// The same caller with a request that has an idempotency key.
+    pub(crate) fn with_ticket(self, ticket: Arc<Ticket>) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.ticket = Some(ticket);
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn ticket(&self) -> Option<&Arc<Ticket>> {
+        self.0.ticket.as_ref()
     }
 
     /// The caller that the guard found.

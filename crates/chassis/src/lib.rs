@@ -4,7 +4,7 @@
 //! [`serve`]; everything around its own rules stands here once and knows no service by name.
 //!
 //! Reading order: [`settings`] and [`host`] (what a process starts from), [`db`] and [`caller`] (the only way to rows),
-//! [`error`] (the one table of failures), [`token`] and [`guard`] (who may call), [`peers`] (calling others),
+//! [`error`] (the one table of failures), [`token`] and [`guard`] (who may call), [`idempotency`] (once), [`peers`] (calling others),
 //! [`serve`], [`health`], [`admin`] and [`telemetry`] (the life around it).
 
 pub mod admin;
@@ -14,6 +14,7 @@ pub mod error;
 pub mod guard;
 pub mod health;
 pub mod host;
+pub mod idempotency;
 pub mod methods;
 pub mod peers;
 pub mod serve;

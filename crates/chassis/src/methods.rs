@@ -1,11 +1,11 @@
 //! Every rpc of the contract, by its HTTP/2 path: who may call it, how it streams, and its metrics.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
 
 use kontor_proto::DESCRIPTORS;
 use metrics::{Counter, Histogram};
-use prost_reflect::{MethodDescriptor, ReflectMessage, Value};
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor, ReflectMessage, Value};
 use tonic::Code;
 
 /// Who may call an rpc, as its `(kontor.api.v1.access)` option says.
@@ -60,6 +60,8 @@ pub struct Method {
     pub client_streaming: bool,
     /// Whether the answer is a stream.
     pub server_streaming: bool,
+    /// Whether the answer holds what is told once and kept nowhere: a field with the option `debug_redact`.
+    pub answers_secrets: bool,
     measured: [OnceLock<Measured>; 17],
 }
 
@@ -78,6 +80,17 @@ static METHODS: LazyLock<HashMap<Box<str>, Method>> = LazyLock::new(|| {
         .collect()
 });
 
+fn holds_secrets(message: &MessageDescriptor, seen: &mut HashSet<String>) -> bool {
+    seen.insert(message.full_name().to_owned())
+        && message.fields().any(|field| {
+            let redacted = field
+                .options()
+                .get_field_by_name("debug_redact")
+                .is_some_and(|value| value.as_ref() == &Value::Bool(true));
+            redacted || matches!(field.kind(), Kind::Message(inner) if holds_secrets(&inner, seen))
+        })
+}
+
 fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
@@ -89,6 +102,7 @@ impl Method {
             access: Access::of(method)?,
             client_streaming: method.is_client_streaming(),
             server_streaming: method.is_server_streaming(),
+            answers_secrets: holds_secrets(&method.output(), &mut HashSet::new()),
             measured: Default::default(),
         })
     }

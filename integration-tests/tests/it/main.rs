@@ -18,6 +18,7 @@ mod auth;
 mod bad_input;
 mod conversion;
 mod exporting;
+mod idempotency;
 mod importing;
 mod leads;
 mod outage;
@@ -36,6 +37,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         leads::trials(suite),
         records::trials(suite),
         status::trials(suite),
+        idempotency::trials(suite),
         importing::trials(suite),
         exporting::trials(suite),
         bad_input::trials(suite),

@@ -49,6 +49,10 @@ impl Db {
             .options([
                 ("search_path", format!("{service},public").as_str()),
                 ("jit", "off"),
+                // A process that vanishes with its machine gives its locks back within a minute.
+                ("tcp_keepalives_idle", "20"),
+                ("tcp_keepalives_interval", "10"),
+                ("tcp_keepalives_count", "3"),
             ])
             .statement_cache_capacity(256)
             .log_statements(tracing::log::LevelFilter::Off)
@@ -75,6 +79,9 @@ impl Db {
     /// # Errors
     /// Unavailable when the database doesn't answer or no connection is free in time.
     pub async fn read(&self, caller: &Caller) -> Result<TenantTx, Error> {
+        if let Some(ticket) = caller.ticket() {
+            ticket.before_reading().await?;
+        }
         TenantTx::begin(
             &self.0.pool,
             &self.0.schema,
@@ -86,14 +93,14 @@ impl Db {
     /// Begins a transaction that writes, as this caller. Dropped without `commit`, nothing happened.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// As [`Self::read`]; when the request's idempotency key is another request's.
     pub async fn begin(&self, caller: &Caller) -> Result<TenantTx, Error> {
-        TenantTx::begin(
-            &self.0.pool,
-            &self.0.schema,
-            &tenant_tx::begin_text(false, Some(caller)),
-        )
-        .await
+        let text = tenant_tx::begin_text(false, Some(caller));
+        let open = TenantTx::begin(&self.0.pool, &self.0.schema, &text);
+        match caller.ticket() {
+            Some(ticket) => ticket.begin(open).await,
+            None => open.await,
+        }
     }
 
     /// Begins a transaction of no company: it sees no tenant's rows. For outbox, inbox, timers and the login itself.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
@@ -10,14 +11,20 @@ use tracing::{Instrument, Span};
 use super::to_the_end::ToTheEnd;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::idempotency::{Interim, ticket::Ticket};
 
 /// An open transaction, bound to its caller's company by Row-Level Security. Dropping it rolls back.
 ///
 /// Store functions take `&mut PgConnection`, which it gives by `&mut tx`.
 pub struct TenantTx {
-    tx: Transaction<'static, Postgres>,
+    /// Taken when it is over.
+    tx: Option<Transaction<'static, Postgres>>,
     span: Span,
+    /// The key of the request whose work this is: it gets the transaction back instead of its end.
+    ticket: Option<Arc<Ticket>>,
 }
+
+const OPEN: &str = "a transaction that isn't over";
 
 /// Only ids stand in the text: nothing of a request's own making.
 pub(super) fn begin_text(read_only: bool, caller: Option<&Caller>) -> String {
@@ -53,17 +60,46 @@ impl TenantTx {
                 other => break other?,
             }
         };
-        Ok(Self { tx, span })
+        Ok(Self {
+            tx: Some(tx),
+            span,
+            ticket: None,
+        })
     }
 
-    /// Makes it so.
+    /// Makes it so. Of a request with an idempotency key it becomes so together with the answer, and before anything else
+    /// that the caller reads or begins.
     ///
     /// # Errors
     /// When the database refuses or is gone; then nothing happened, or it isn't known (the connection broke meanwhile).
-    pub async fn commit(self) -> Result<(), Error> {
-        let Self { tx, span } = self;
-        tx.commit().instrument(span).await?;
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.park(self, true);
+            return Ok(());
+        }
+        if let Some(tx) = self.tx.take() {
+            tx.commit().instrument(self.span.clone()).await?;
+        }
         Ok(())
+    }
+
+    /// Makes it so at once, because the use-case goes on: it waits for others, or works in the background.
+    ///
+    /// `meanwhile` is what a repeat of the request with its idempotency key is answered when this process dies before the
+    /// end. Without it such a repeat is told that the outcome is unknown.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn commit_midway(mut self, meanwhile: Option<Interim>) -> Result<(), Error> {
+        match self.ticket.take() {
+            Some(ticket) => ticket.midway(self, meanwhile).await,
+            None => self.commit().await,
+        }
+    }
+
+    pub(crate) fn held_by(mut self, ticket: Arc<Ticket>) -> Self {
+        self.ticket = Some(ticket);
+        self
     }
 
     /// A span for one statement: `query.execute(&mut *tx).instrument(tx.statement("insert"))`; take it before the borrow.
@@ -90,13 +126,26 @@ impl Deref for TenantTx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.tx
+        self.tx.as_ref().expect(OPEN)
     }
 }
 
 impl DerefMut for TenantTx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.tx
+        self.tx.as_mut().expect(OPEN)
+    }
+}
+
+impl Drop for TenantTx {
+    fn drop(&mut self) {
+        if let (Some(ticket), Some(tx)) = (self.ticket.take(), self.tx.take()) {
+            let given_up = Self {
+                tx: Some(tx),
+                span: self.span.clone(),
+                ticket: None,
+            };
+            ticket.park(given_up, false);
+        }
     }
 }
 

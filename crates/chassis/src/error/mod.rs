@@ -31,6 +31,7 @@ struct Parts {
     fields: Vec<FieldError>,
     members: Vec<(Text, String)>,
     retry_after: Option<Duration>,
+    replayed: bool,
     source: Option<Source>,
 }
 
@@ -146,6 +147,7 @@ impl Error {
             fields: Vec::new(),
             members: Vec::new(),
             retry_after,
+            replayed: false,
             source: None,
         }))
     }
@@ -302,6 +304,12 @@ impl Error {
             .members
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    /// Whether another service answered it once before, to the same request with the same idempotency key.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.0.replayed
     }
 
     /// After which time to try again.

@@ -182,6 +182,7 @@ fn with_detail(status: &Status, detail: api::ErrorDetail) -> Error {
         .map(|(name, value)| (name.into(), value))
         .collect();
     error.0.members.sort();
+    error.0.replayed = status.metadata().contains_key(crate::idempotency::REPLAYED);
     error.0.retry_after =
         (detail.retry_after_seconds > 0).then(|| Duration::from_secs(u64::from(detail.retry_after_seconds)));
     error

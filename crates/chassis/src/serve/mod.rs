@@ -16,6 +16,7 @@ use tower::{Layer, ServiceBuilder};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::host::{Host, Process};
+use crate::idempotency::Idempotent;
 use crate::peers::{HEADER_BYTES, InProcess};
 
 /// How long what runs may take to end after the process was told to stop.
@@ -27,7 +28,7 @@ const END: Duration = Duration::from_secs(5);
 /// It runs until the process is told to stop; see [`until_stopped`].
 ///
 /// Before the routes stand, in this order: the span, metrics, load limit, deadline and panic catcher of each rpc (`rpc`),
-/// and the [`Guard`]. Messages are at most 4 MiB, which is the default of generated servers.
+/// the [`Guard`], and [`Idempotent`]. Messages are at most 4 MiB, which is the default of generated servers.
 ///
 /// # Errors
 /// When the port can't be listened at.
@@ -37,6 +38,7 @@ pub async fn serve(host: &Host, routes: Routes) -> Result<SocketAddr, Error> {
     let layers = ServiceBuilder::new()
         .layer(rpcs)
         .layer(Guard::new(host.verifier.clone()))
+        .layer(Idempotent::new(host.db.clone()))
         .into_inner();
     host.peers
         .set_local(host.name, InProcess::new(layers.layer(routes.clone())));

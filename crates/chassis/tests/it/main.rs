@@ -5,6 +5,7 @@
 mod database;
 mod exported;
 mod guarded;
+mod idempotency;
 mod identity;
 mod postgres;
 mod round_trips;

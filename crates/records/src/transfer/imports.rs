@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use kontor_chassis::error::{Error, FieldErrors};
+use kontor_chassis::idempotency::Interim;
 use kontor_chassis::{Caller, Db, Host, TenantTx};
 use kontor_events::timers::{Due, Timer, Timers};
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::records::v1::{ImportJob, ImportOptions};
+use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
@@ -39,6 +41,13 @@ pub struct Imported {
     pub job: ImportJob,
     /// The answer is `202`: it goes on.
     pub running: bool,
+}
+
+/// What every service answers to an import, as far as it is the same for all kinds.
+#[derive(prost::Message)]
+struct Running {
+    #[prost(message, tag = "1")]
+    job: Option<ImportJob>,
 }
 
 /// The metadata by which the gateway learns of another status than the usual: `202`.
@@ -103,7 +112,11 @@ impl<I: Importer> Imports<I> {
         let mut tx = self.workshop.db.begin(caller).await?;
         job::begin(&mut tx, claim, kind.many, &plan, &options.file_name).await?;
         job::set_alarm(&mut tx, claim, self.workshop.alarm).await?;
-        tx.commit().await?;
+        // Should this process die, the alarm lets another one go on: a repeat of the request is told of the job.
+        let running = Interim::running(&Running {
+            job: Some(job::as_it_begins(claim, &options, OffsetDateTime::now_utc())),
+        });
+        tx.commit_midway(Some(running)).await?;
         let patience = patience(&options);
         let (told, uploaded) = oneshot::channel();
         let order = Order {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kontor_chassis::error::Error;
 use kontor_events::timers;
-use kontor_proto::records::v1::{ImportJob, ImportState};
+use kontor_proto::records::v1::{ImportJob, ImportOptions, ImportState};
 use prost_types::Timestamp;
 use serde_json::Value as Json;
 use sqlx::postgres::PgRow;
@@ -181,6 +181,18 @@ impl Job {
     /// The plan it was begun with.
     pub(super) fn plan(&self) -> Result<Plan, Error> {
         serde_json::from_value(self.plan.clone()).map_err(Error::internal)
+    }
+}
+
+/// A job that has just begun, as it is answered.
+pub(super) fn as_it_begins(claim: Claim, options: &ImportOptions, now: OffsetDateTime) -> ImportJob {
+    ImportJob {
+        id: claim.id.to_string(),
+        state: State::Uploading.public().into(),
+        started_at: Some(timestamp(now)),
+        file_name: Some(options.file_name.clone()).filter(|name| !name.is_empty()),
+        dry_run: options.dry_run,
+        ..ImportJob::default()
     }
 }
 

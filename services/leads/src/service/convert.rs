@@ -5,6 +5,7 @@ use std::time::Duration;
 use kontor_chassis::{
     Caller, Error, FieldErrors,
     db::{Signal, Subscription},
+    idempotency::Interim,
 };
 use kontor_proto::leads::v1;
 use kontor_records::{
@@ -271,9 +272,14 @@ impl Leads {
             status,
             ..before.clone()
         };
-        write::update(&mut tx, &before, after, change).await?;
+        let lead = write::update(&mut tx, &before, after, change).await?;
         saga::watch(&mut tx, &conversion, 0, now).await?;
-        tx.commit().await?;
+        // Should this process die, the saga goes on without it: a repeat of the request is told that it does.
+        let running = v1::ConvertLeadResponse {
+            conversion: Some(conversion.to_message()),
+            lead: Some(lead.into_message()),
+        };
+        tx.commit_midway(Some(Interim::running(&running))).await?;
         Ok(Begun::AtWork(conversion.id))
     }
 
