@@ -284,6 +284,12 @@ pub const fn tags() -> Spec {
     Spec::of(Form::Line, 50)
 }
 
+/// Words of a list, at most this many.
+#[must_use]
+pub const fn words(max: usize) -> Spec {
+    Spec::of(Form::Line, max)
+}
+
 /// A part with fields of its own, such as an address.
 #[must_use]
 pub const fn group() -> Spec {

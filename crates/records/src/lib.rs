@@ -5,7 +5,7 @@
 //! Reading order: [`leaf`] and [`description`] (what is known of a field and of a kind), `macros` (how it is said),
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`write`](mod@write) (one statement that saves, remembers and tells), [`query`] and [`filter`] (lists), [`refs`]
-//! (records of other services), [`history`], [`stats`].
+//! (records of other services), [`history`], [`stats`], [`territories`].
 
 pub mod admit;
 pub mod cell;
@@ -23,6 +23,7 @@ pub mod query;
 pub mod record;
 pub mod refs;
 pub mod stats;
+pub mod territories;
 pub mod transfer;
 pub mod value;
 pub mod wire;

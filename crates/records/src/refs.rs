@@ -55,7 +55,7 @@ pub async fn check<R: Record>(
     after: &R,
     lookup: &impl Lookup,
 ) -> Result<(), Error> {
-    let wanted = wanted(caller, before, after);
+    let wanted = newly_referred(caller, before, after);
     if wanted.is_empty() {
         return Ok(());
     }
@@ -91,7 +91,7 @@ struct Reference {
     path: String,
 }
 
-fn wanted<R: Record>(caller: &Caller, before: Option<&R>, after: &R) -> Vec<Reference> {
+fn newly_referred<R: Record>(caller: &Caller, before: Option<&R>, after: &R) -> Vec<Reference> {
     let old = before.map(Record::values).unwrap_or_default();
     let mut wanted = Vec::new();
     for (at, (leaf, value)) in R::description().leaves.iter().zip(after.values()).enumerate() {
@@ -371,4 +371,15 @@ pub fn required(field: &'static str, id: &str) -> Result<Uuid, Error> {
         return Err(Error::invalid_field(field, "required", "This is required."));
     }
     crate::admit::id(id).map_err(|fault| Error::invalid_field(field, fault.code, fault.message))
+}
+
+/// The id of a field that an action may do without; blank is none.
+///
+/// # Errors
+/// Invalid when it can't be read.
+pub fn wanted(field: &'static str, id: Option<&str>) -> Result<Option<Uuid>, Error> {
+    match id {
+        None | Some("") => Ok(None),
+        Some(id) => required(field, id).map(Some),
+    }
 }

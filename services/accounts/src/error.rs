@@ -8,6 +8,9 @@ pub enum Error {
     /// The account would be above itself.
     #[error("An account can't belong to itself or to one below it.")]
     ParentLoop,
+    /// The territory would be above itself.
+    #[error("A territory can't be part of itself or of one that is part of it.")]
+    TerritoryLoop,
 }
 
 impl Error {
@@ -15,7 +18,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::ParentLoop => "parent_loop",
+            Self::ParentLoop | Self::TerritoryLoop => "parent_loop",
         }
     }
 }
@@ -23,7 +26,7 @@ impl Error {
 impl From<Error> for chassis::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::ParentLoop => {
+            Error::ParentLoop | Error::TerritoryLoop => {
                 let mut fields = chassis::FieldErrors::new();
                 fields.push("parent_id", error.code(), error.to_string());
                 fields.into_error(chassis::Kind::Refused)

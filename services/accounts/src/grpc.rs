@@ -1,6 +1,7 @@
 //! Decode, one call, encode.
 
 mod history;
+mod territory;
 mod transfer;
 
 use kontor_chassis::Caller;
@@ -133,5 +134,29 @@ impl AccountService for Grpc {
         Ok(Response::new(v1::AssignAccountOwnerResponse {
             account: Some(account.into_message()),
         }))
+    }
+
+    async fn assign_account_territory(
+        &self,
+        request: Request<v1::AssignAccountTerritoryRequest>,
+    ) -> Answer<v1::AssignAccountTerritoryResponse> {
+        let caller = Caller::of(&request)?;
+        let (account, rule) = self
+            .accounts
+            .assign_territory(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::AssignAccountTerritoryResponse {
+            account: Some(account.into_message()),
+            rule,
+        }))
+    }
+
+    async fn get_account_hierarchy(
+        &self,
+        request: Request<v1::GetAccountHierarchyRequest>,
+    ) -> Answer<v1::GetAccountHierarchyResponse> {
+        let caller = Caller::of(&request)?;
+        let hierarchy = self.accounts.hierarchy(&caller, &request.get_ref().id).await?;
+        Ok(Response::new(hierarchy))
     }
 }

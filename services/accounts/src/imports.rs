@@ -1,7 +1,10 @@
 //! What accounts add to the import of a file.
 
 use kontor_chassis::{Caller, Error, Kind, TenantTx};
-use kontor_records::transfer::{Candidate, Importer};
+use kontor_records::{
+    territories::{Case, Given},
+    transfer::{Candidate, Importer},
+};
 use time::OffsetDateTime;
 
 use crate::{model::Account, service::Accounts, store};
@@ -35,21 +38,37 @@ impl Importer for Importing {
         batch: &mut [Candidate<Account>],
     ) -> Result<(), Error> {
         if batch.iter().any(|candidate| candidate.record.parent_id.is_some()) {
-            store::lock_hierarchy(tx, caller.company_id()).await?;
+            store::hierarchy::lock(tx, caller.company_id()).await?;
         }
+        let mut cases = Vec::with_capacity(batch.len());
         for Candidate {
             record,
             before,
+            owner_given,
             errors,
         } in batch
         {
             record.settle();
             match self.accounts.check(tx, caller, before.as_ref(), record).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    let before = before.as_ref();
+                    let territory = record.territory_id.is_some()
+                        && before.is_none_or(|before| before.territory_id != record.territory_id);
+                    let owner = *owner_given;
+                    let given = Given { territory, owner };
+                    cases.push(Case {
+                        before,
+                        record,
+                        given,
+                    });
+                }
                 Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        self.accounts
+            .territories()
+            .settle(tx, caller.company_id(), &mut cases)
+            .await
     }
 }

@@ -4,7 +4,7 @@
 //! accounts; contacts and deals refer to accounts and learn of them by `AccountsChanged`.
 //!
 //! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`conversion`] (what a lead
-//! writes into one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! writes into one), [`territory`] (a part of the market), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
 pub mod conversion;
 pub mod error;
@@ -16,6 +16,7 @@ pub mod model;
 pub mod references;
 pub mod service;
 pub mod store;
+pub mod territory;
 
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
@@ -23,6 +24,7 @@ use kontor_proto::accounts::v1::{
     account_history_service_server::AccountHistoryServiceServer,
     account_service_server::AccountServiceServer,
     account_transfer_service_server::AccountTransferServiceServer,
+    territory_service_server::TerritoryServiceServer,
 };
 use kontor_records::transfer::Imports;
 use tonic::service::Routes;
@@ -45,10 +47,17 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         references::Homes::new(host.peers.clone()),
         host.tasks.clone(),
     );
+    host.tasks.spawn(
+        accounts
+            .territories()
+            .clone()
+            .keep_fresh(host.db.clone(), host.shutdown.clone()),
+    );
     let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
     imports.watched_by(Timers::new(&host)).spawn();
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
         .add_service(AccountHistoryServiceServer::new(grpc.clone()))
-        .add_service(AccountTransferServiceServer::new(grpc)))
+        .add_service(AccountTransferServiceServer::new(grpc.clone()))
+        .add_service(TerritoryServiceServer::new(grpc)))
 }

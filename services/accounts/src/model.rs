@@ -1,7 +1,10 @@
 //! An account: what it holds, and what follows from what. Pure.
 
 use kontor_proto::accounts::v1;
-use kontor_records::{Address, Money, choice, record};
+use kontor_records::{
+    Address, Money, choice, record,
+    territories::{Facts, Placed},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -85,9 +88,41 @@ record! {
     internal {
         /// The name as accounts are compared by it.
         name_key: String = text(255),
+        /// A person put it into its territory, or out of all.
+        territory_by_hand: bool = flag(),
     }
     computed {}
     expand { owner: owner_id, territory: territory_id, parent: parent_id }
+}
+
+impl Placed for Account {
+    /// Where bills go decides; where goods go, when nothing is known of that.
+    fn facts(&self) -> Facts<'_> {
+        let address = if self.billing_address == Address::default() {
+            &self.shipping_address
+        } else {
+            &self.billing_address
+        };
+        Facts::of(
+            address,
+            self.industry.as_deref(),
+            self.employee_count,
+            self.annual_revenue.as_ref(),
+        )
+    }
+    fn territory_id(&self) -> Option<Uuid> {
+        self.territory_id
+    }
+    fn by_hand(&self) -> bool {
+        self.territory_by_hand
+    }
+    fn put(&mut self, territory: Option<Uuid>, by_hand: bool) {
+        self.territory_id = territory;
+        self.territory_by_hand = by_hand;
+    }
+    fn give_to(&mut self, owner: Uuid) {
+        self.owner_id = Some(owner);
+    }
 }
 
 impl Account {

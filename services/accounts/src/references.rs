@@ -45,7 +45,7 @@ impl Lookup for Homes {
                 .await?
                 .then_some(Found::Here)),
             MEMBER => refs::member(&self.peers, caller, id).await,
-            // Nobody keeps territories yet.
+            // Those of territories are always known: their names are written with them.
             _ => Ok(None),
         }
     }

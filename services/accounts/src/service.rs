@@ -1,7 +1,9 @@
 //! The use-cases of accounts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+mod hierarchy;
 mod stats;
+mod territories;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
 use kontor_proto::{accounts::v1, records::v1::ListQuery};
@@ -9,6 +11,7 @@ use kontor_records::{
     Record, history,
     query::{self, Expansions, Page},
     refs,
+    territories::{Case, Given, Territories},
     transfer::{self, Download},
     write::{self, Change, Which},
 };
@@ -22,6 +25,7 @@ use crate::{error, model::Account, references::Homes, store};
 pub struct Accounts {
     db: Db,
     homes: Homes,
+    territories: Territories,
     tasks: TaskTracker,
 }
 
@@ -29,7 +33,18 @@ impl Accounts {
     /// On this database; references are looked up at their homes, and exports run as these tasks.
     #[must_use]
     pub fn new(db: Db, homes: Homes, tasks: TaskTracker) -> Self {
-        Self { db, homes, tasks }
+        Self {
+            db,
+            homes,
+            territories: Territories::default(),
+            tasks,
+        }
+    }
+
+    /// The territories that are remembered here.
+    #[must_use]
+    pub fn territories(&self) -> &Territories {
+        &self.territories
     }
 
     /// A page of accounts.
@@ -100,11 +115,20 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<Account, Error> {
         let mut errors = FieldErrors::new();
+        let given = Given::of(None, message.territory_id.is_some(), message.owner_id.is_some());
         let mut account = Account::create(message, caller, now, &mut errors);
         errors.into_result()?;
         account.settle();
         let mut tx = self.db.begin(caller).await?;
         self.check(&mut tx, caller, None, &account).await?;
+        let case = Case {
+            before: None,
+            record: &mut account,
+            given,
+        };
+        self.territories
+            .settle(&mut tx, caller.company_id(), &mut [case])
+            .await?;
         let account = write::insert(&mut tx, &account, Change::new(caller, now, "created")).await?;
         tx.commit().await?;
         Ok(account)
@@ -131,15 +155,25 @@ impl Accounts {
         let mut tx = self.db.begin(caller).await?;
         if message.parent_id.is_some() {
             // Before any account is locked: two that are put below each other would wait for one another.
-            store::lock_hierarchy(&mut tx, caller.company_id()).await?;
+            store::hierarchy::lock(&mut tx, caller.company_id()).await?;
         }
         let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
+        let (territory, owner) = (message.territory_id.is_some(), message.owner_id.is_some());
+        let given = Given::of(update_mask.as_ref(), territory, owner);
         let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
         errors.into_result()?;
         after.settle();
         self.check(&mut tx, caller, Some(&before), &after).await?;
+        let case = Case {
+            before: Some(&before),
+            record: &mut after,
+            given,
+        };
+        self.territories
+            .settle(&mut tx, caller.company_id(), &mut [case])
+            .await?;
         let account = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
         tx.commit().await?;
         Ok(account)
@@ -210,6 +244,37 @@ impl Accounts {
         Ok(account)
     }
 
+    /// Puts an account into a territory, or lets the rules decide, and answers the rule that did.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale; Refused when there is no such territory.
+    pub async fn assign_territory(
+        &self,
+        caller: &Caller,
+        request: v1::AssignAccountTerritoryRequest,
+        now: OffsetDateTime,
+    ) -> Result<(Account, Option<String>), Error> {
+        let v1::AssignAccountTerritoryRequest {
+            id,
+            territory_id,
+            etag,
+        } = request;
+        let id = write::parse_id(&id)?;
+        let wanted = refs::wanted("territory_id", territory_id.as_deref())?;
+        let mut tx = self.db.begin(caller).await?;
+        let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
+        before.match_etag(&etag)?;
+        let mut after = before.clone();
+        let rule = self
+            .territories
+            .assign(&mut tx, &before, &mut after, wanted)
+            .await?;
+        self.check(&mut tx, caller, Some(&before), &after).await?;
+        let account = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
+        tx.commit().await?;
+        Ok((account, rule))
+    }
+
     /// Checks what an account refers to, and that it isn't above itself.
     pub(crate) async fn check(
         &self,
@@ -225,7 +290,9 @@ impl Accounts {
         else {
             return Ok(());
         };
-        if parent == after.id || store::belongs_to(tx, caller.company_id(), parent, after.id).await? {
+        if parent == after.id
+            || store::hierarchy::belongs_to(tx, caller.company_id(), parent, after.id).await?
+        {
             return Err(error::Error::ParentLoop.into());
         }
         Ok(())

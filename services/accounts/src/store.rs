@@ -1,5 +1,6 @@
 //! Every line of SQL of accounts that the machinery of records doesn't write, on a borrowed connection.
 
+pub mod hierarchy;
 pub mod steps;
 
 use sqlx::PgConnection;
@@ -50,45 +51,14 @@ pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<b
     .await
 }
 
-/// Lets one transaction at a time change who belongs to whom in a company, so that two can't close a loop together.
+/// Lets one transaction at a time change the territories of a company, so that two can't close a loop together.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn lock_hierarchy(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('accounts.hierarchy' || $1::text, 0))")
+pub async fn lock_territories(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('accounts.territories' || $1::text, 0))")
         .bind(company)
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// Whether `above` is `id` itself or an account that `id` belongs to, at any distance.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn belongs_to(
-    conn: &mut PgConnection,
-    company: Uuid,
-    id: Uuid,
-    above: Uuid,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "with recursive line as (
-            select id, parent_id
-            from accounts.accounts
-            where company_id = $1
-              and id = $2
-            union
-            select a.id, a.parent_id
-            from accounts.accounts a
-            join line on a.id = line.parent_id
-            where a.company_id = $1
-         )
-         select exists (select from line where id = $3)",
-    )
-    .bind(company)
-    .bind(id)
-    .bind(above)
-    .fetch_one(conn)
-    .await
 }

@@ -37,6 +37,7 @@ impl Importer for Importing {
         for Candidate {
             record,
             before,
+            owner_given: _,
             errors,
         } in batch
         {

@@ -3,13 +3,13 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, timers::Timers};
 use kontor_proto::{
-    accounts::v1::{AccountStepCompleted, AccountStepFailed},
+    accounts::v1::{AccountStepCompleted, AccountStepFailed, TerritoriesChanged},
     contacts::v1::{ContactStepCompleted, ContactStepFailed},
     deals::v1::{DealStepCompleted, DealStepFailed},
     identity::v1::MembersChanged,
     leads::v1,
 };
-use kontor_records::{Choice, implied::MEMBER, refs};
+use kontor_records::{Choice, implied::MEMBER, refs, territories};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -80,6 +80,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<DealStepCompleted>(Reactions)
         .on::<DealStepFailed>(Reactions)
         .on::<MembersChanged>(Reactions)
+        .on::<TerritoriesChanged>(Reactions)
         .spawn();
 }
 
@@ -183,5 +184,16 @@ impl Handle<MembersChanged> for Reactions {
         event: MembersChanged,
     ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
+    }
+}
+
+impl Handle<TerritoriesChanged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: TerritoriesChanged,
+    ) -> Result<(), Error> {
+        territories::keep(tx, delivery.company()?, &event.changes).await
     }
 }

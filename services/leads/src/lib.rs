@@ -5,7 +5,7 @@
 //! ([`conversion`]), which three other services make, one after the other, and take back when one of them can't.
 //!
 //! Neighbours: accounts, contacts and deals do the parts of a conversion ([`service::saga`]); identity tells of members,
-//! who own leads; deals hears how leads are called.
+//! who own leads; accounts of the territories that leads lie in; deals hears how leads are called.
 //!
 //! Reading order: [`model`], [`states`], [`scoring`], [`conversion`] (what a lead is and may do: pure), [`service`] (the
 //! use-cases), [`references`] (whom they ask), [`store`] (their SQL), [`events`] (what is told and heard), [`grpc`].
@@ -51,6 +51,12 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     host.tasks.spawn(
         leads
             .weights()
+            .clone()
+            .keep_fresh(host.db.clone(), host.shutdown.clone()),
+    );
+    host.tasks.spawn(
+        leads
+            .territories()
             .clone()
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );

@@ -2,7 +2,10 @@
 
 use kontor_chassis::{Caller, Error, FieldErrors, Kind, peers::Peers};
 use kontor_proto::{
-    accounts::v1::{GetAccountRequest, account_service_client::AccountServiceClient},
+    accounts::v1::{
+        GetAccountRequest, GetTerritoryRequest, account_service_client::AccountServiceClient,
+        territory_service_client::TerritoryServiceClient,
+    },
     contacts::v1::{GetContactRequest, contact_service_client::ContactServiceClient},
     deals::v1::{
         GetDealRequest, ListPipelinesRequest, Pipeline, deal_service_client::DealServiceClient,
@@ -13,6 +16,7 @@ use kontor_proto::{
 use kontor_records::{
     implied::MEMBER,
     refs::{self, Found, Lookup},
+    territories,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -124,6 +128,14 @@ impl Homes {
         Ok(refs::there(client.get_account(request).await)?.is_some())
     }
 
+    async fn territory(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
+        let mut client = TerritoryServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
+        let request = GetTerritoryRequest { id: id.to_string() };
+        let answer = refs::there(client.get_territory(request).await)?;
+        let territory = answer.and_then(|answer| answer.territory);
+        Ok(territory.map(|territory| Found::Elsewhere { name: territory.name }))
+    }
+
     async fn contact(&self, caller: &Caller, id: Uuid) -> Result<bool, Error> {
         let mut client = ContactServiceClient::new(self.peers.on_behalf_of("contacts", caller)?);
         let request = GetContactRequest {
@@ -176,7 +188,7 @@ impl Lookup for Homes {
     ) -> Result<Option<Found>, Error> {
         match kind {
             MEMBER => refs::member(&self.peers, caller, id).await,
-            // Nobody keeps territories yet.
+            territories::KIND => self.territory(caller, id).await,
             _ => Ok(None),
         }
     }

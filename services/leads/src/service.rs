@@ -13,7 +13,9 @@ use kontor_proto::{leads::v1, records::v1::ListQuery};
 use kontor_records::{
     Record, history,
     query::{self, Expansions},
-    refs, transfer,
+    refs,
+    territories::{Case, Given, Territories},
+    transfer,
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
@@ -42,6 +44,7 @@ pub struct Leads {
     db: Db,
     homes: Homes,
     weights: WeightsOf,
+    territories: Territories,
     recency: Recency,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -55,6 +58,7 @@ impl Leads {
             db: host.db.clone(),
             homes: Homes::new(host.peers.clone()),
             weights: WeightsOf::default(),
+            territories: Territories::default(),
             recency: Recency::default(),
             tasks: host.tasks.clone(),
             draining: host.draining.clone(),
@@ -65,6 +69,12 @@ impl Leads {
     #[must_use]
     pub fn weights(&self) -> &WeightsOf {
         &self.weights
+    }
+
+    /// The territories that are remembered here.
+    #[must_use]
+    pub fn territories(&self) -> &Territories {
+        &self.territories
     }
 
     /// A lead, with the summaries that `expand` names.
@@ -129,10 +139,19 @@ impl Leads {
         now: OffsetDateTime,
     ) -> Result<Lead, Error> {
         let mut errors = FieldErrors::new();
+        let given = Given::of(None, message.territory_id.is_some(), message.owner_id.is_some());
         let mut lead = Lead::create(message, caller, now, &mut errors);
         errors.into_result()?;
         let mut tx = self.db.begin(caller).await?;
         refs::check(&mut tx, caller, None, &lead, &self.homes).await?;
+        let case = Case {
+            before: None,
+            record: &mut lead,
+            given,
+        };
+        self.territories
+            .settle(&mut tx, caller.company_id(), &mut [case])
+            .await?;
         let weights = self.weights.of(&mut tx, lead.company_id).await?;
         lead.score = scoring::total(&lead.known(ACTIVITIES), &weights, now);
         let lead = write::insert(&mut tx, &lead, Change::new(caller, now, "created")).await?;
@@ -167,11 +186,22 @@ impl Leads {
         let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(lead.unwrap_or_default(), update_mask.as_ref(), &mut errors);
+        let message = lead.unwrap_or_default();
+        let (territory, owner) = (message.territory_id.is_some(), message.owner_id.is_some());
+        let given = Given::of(update_mask.as_ref(), territory, owner);
+        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
         errors.into_result()?;
         let paths = update_mask.map(|mask| mask.paths).unwrap_or_default();
         may_edit(&before, &after, &paths)?;
         refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
+        let case = Case {
+            before: Some(&before),
+            record: &mut after,
+            given,
+        };
+        self.territories
+            .settle(&mut tx, caller.company_id(), &mut [case])
+            .await?;
         let weights = self.weights.of(&mut tx, before.company_id).await?;
         after.score = scoring::total(&after.known(ACTIVITIES), &weights, now);
         let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
@@ -259,6 +289,38 @@ impl Leads {
         let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
         tx.commit().await?;
         Ok(lead)
+    }
+
+    /// Puts a lead into a territory, or lets the rules decide, and answers the rule that did.
+    ///
+    /// # Errors
+    /// NotFound, Forbidden, Stale; Refused when there is no such territory; Conflict from its conversion on.
+    pub async fn assign_territory(
+        &self,
+        caller: &Caller,
+        request: v1::AssignLeadTerritoryRequest,
+        now: OffsetDateTime,
+    ) -> Result<(Lead, Option<String>), Error> {
+        let v1::AssignLeadTerritoryRequest {
+            id,
+            territory_id,
+            etag,
+        } = request;
+        let id = write::parse_id(&id)?;
+        let wanted = refs::wanted("territory_id", territory_id.as_deref())?;
+        let mut tx = self.db.begin(caller).await?;
+        let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
+        before.match_etag(&etag)?;
+        let mut after = before.clone();
+        let rule = self
+            .territories
+            .assign(&mut tx, &before, &mut after, wanted)
+            .await?;
+        may_edit(&before, &after, &["territory_id".to_owned()])?;
+        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
+        let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
+        tx.commit().await?;
+        Ok((lead, rule))
     }
 
     /// Scores a lead as it stands now, and tells what each factor gave.

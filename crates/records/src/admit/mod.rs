@@ -10,6 +10,7 @@ mod number;
 mod text;
 
 pub use address::domain_of;
+pub use text::country;
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;

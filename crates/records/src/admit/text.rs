@@ -42,8 +42,12 @@ fn too_long(leaf: &Leaf, form: Form) -> Fault {
 const COUNTRY: &str = "Write a country as ISO 3166-1 alpha-2, for example DE.";
 const CURRENCY: &str = "Write a currency as ISO 4217, for example EUR.";
 
-fn country(text: &str) -> Result<String, Fault> {
-    let code = text.to_ascii_uppercase();
+/// A country's code in upper case.
+///
+/// # Errors
+/// When there is no such country.
+pub fn country(text: &str) -> Result<String, Fault> {
+    let code = text.trim().to_ascii_uppercase();
     if codes::is_country(&code) {
         Ok(code)
     } else {

@@ -1,6 +1,6 @@
 //! Which records a request means.
 
-use kontor_chassis::{Caller, Error, FieldErrors, Scope};
+use kontor_chassis::{Caller, Error, FieldErrors};
 use kontor_proto::records::v1::ListQuery;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
@@ -10,6 +10,7 @@ use super::{compile, search, typed};
 use crate::leaf::Kind;
 use crate::record::Record;
 use crate::value::Value;
+use crate::write::rights;
 
 /// The records that a request means and its caller may read, as a condition; `$1` is the company.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +45,7 @@ impl Selection {
         } else {
             "deleted_at is null"
         });
-        if scope != Scope::All {
-            let me = condition.bind(Kind::Id, caller.user_id().map_or(Value::Null, Value::Id));
-            condition.and(&format!("coalesce(owner_id, created_by) = {me}"));
-        }
+        rights::narrow(scope, caller, description, &mut condition);
         typed::compile(&query.field_filters, description, caller, &mut condition, errors);
         compile::compile(&query.filter, description, caller, &mut condition, errors);
         if !query.search.trim().is_empty() {
@@ -89,6 +87,17 @@ impl Selection {
             return Ok(selection);
         }
         Self::of::<R>(caller, query, true, &mut FieldErrors::new())
+    }
+
+    /// Those of them with which the caller may also do this: `export`, `update`.
+    ///
+    /// # Errors
+    /// Forbidden when the caller may do it with none.
+    pub fn for_action<R: Record>(mut self, caller: &Caller, action: &str) -> Result<Self, Error> {
+        let description = R::description();
+        let scope = caller.require(description.permission(action))?;
+        rights::narrow(scope, caller, description, &mut self.condition);
+        Ok(self)
     }
 
     async fn any<R: Record>(&self, tx: &mut PgConnection) -> Result<bool, Error> {

@@ -101,6 +101,7 @@ async fn one<I: Importer>(
             Candidate {
                 record,
                 before: None,
+                owner_given: drafter.gives_owner(&row.given),
                 errors: FieldErrors::new(),
             },
             now,
@@ -130,6 +131,7 @@ async fn one<I: Importer>(
         Candidate {
             record,
             before: Some(before),
+            owner_given: drafter.gives_owner(&row.given),
             errors: FieldErrors::new(),
         },
         now,
@@ -151,6 +153,7 @@ async fn write<I: Importer>(
         Candidate {
             record,
             before,
+            owner_given: _,
             errors,
         },
     ] = batch;

@@ -195,6 +195,15 @@ impl Drafter {
             .ok_or_else(|| vec![RowError::whole("invalid_value", "A value has the wrong type.")])
     }
 
+    /// Whether a row says whose the record is.
+    pub(super) fn gives_owner(&self, given: &Given) -> bool {
+        let is_owner = |leaf: usize| self.leaves[leaf].name == "owner_id";
+        given
+            .iter()
+            .chain(&self.defaults)
+            .any(|(leaf, _)| is_owner(*leaf))
+    }
+
     /// A record that is there, with what a row gives; blank cells change nothing.
     pub(super) fn change<R: Record>(record: &R, given: Given) -> Option<R> {
         let mut values = record.values();

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt as _;
 use kontor_chassis::error::{Error, FieldErrors};
-use kontor_chassis::{Caller, Db, Scope};
+use kontor_chassis::{Caller, Db};
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::records::v1::ListQuery;
 use sqlx::AssertSqlSafe;
@@ -18,7 +18,6 @@ use crate::description::Description;
 use crate::leaf::Kind;
 use crate::query::{Order, Selection};
 use crate::record::Record;
-use crate::value::Value;
 
 /// Bytes that are sent together.
 const PIECE: usize = 64 * 1024;
@@ -37,7 +36,7 @@ pub async fn export<R: Record>(
     columns: &str,
 ) -> Result<Download, Error> {
     let kind = R::description();
-    let scope = caller.require(kind.permission("export"))?;
+    caller.require(kind.permission("export"))?;
     let mut errors = FieldErrors::new();
     let columns = columns_of(kind, columns, &mut errors);
     let order = Order::of(&query.order_by, kind, &mut errors);
@@ -54,13 +53,10 @@ pub async fn export<R: Record>(
         Err(error) => return Err(error),
     };
     errors.into_result()?;
-    let Some(Selection { mut condition, .. }) = selection else {
+    let Some(selection) = selection else {
         return Err(Error::internal("a selection without an error"));
     };
-    if scope != Scope::All {
-        let me = condition.bind(Kind::Id, caller.user_id().map_or(Value::Null, Value::Id));
-        condition.and(&format!("coalesce(owner_id, created_by) = {me}"));
-    }
+    let Selection { condition, .. } = selection.for_action::<R>(caller, "export")?;
     let names: Vec<&str> = columns.iter().map(|at| kind.leaves[*at].column).collect();
     let sql = format!(
         "select {}\nfrom {}\nwhere {}\norder by {}",

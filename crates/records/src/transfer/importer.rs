@@ -15,6 +15,8 @@ pub struct Candidate<R> {
     pub record: R,
     /// The record as it is, when the row changes one that is there.
     pub before: Option<R>,
+    /// The row says whose it is; else its owner is whoever imports it, or whom the service chooses.
+    pub owner_given: bool,
     /// What the service finds wrong with it, at the path of the field. With an error it is refused.
     pub errors: FieldErrors,
 }

@@ -192,10 +192,12 @@ impl<I: Importer> Upload<'_, I> {
         given: Given,
         now: OffsetDateTime,
     ) -> Result<Candidate<I::Record>, Vec<RowError>> {
+        let owner_given = drafter.gives_owner(&given);
         let record = drafter.create(given, now)?;
         Ok(Candidate {
             record,
             before: None,
+            owner_given,
             errors: FieldErrors::new(),
         })
     }

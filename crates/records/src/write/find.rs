@@ -1,11 +1,11 @@
 //! One record by its id.
 
-use kontor_chassis::{Caller, Error};
-use sqlx::Arguments as _;
-use sqlx::postgres::{PgArguments, PgConnection};
+use kontor_chassis::{Caller, Error, Scope};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::rights::{may, reaches};
+use super::rights;
 use crate::record::Record;
 
 /// Which records count as being there.
@@ -45,7 +45,15 @@ pub async fn find<R: Record>(
     id: Uuid,
     which: Which,
 ) -> Result<Option<R>, Error> {
-    load(tx, R::description().sql.get, caller, id, which).await
+    let read = caller.require(R::description().permission("read"))?;
+    let found = if read == Scope::All {
+        let row = fixed(tx, R::description().sql.get, caller, id).await?;
+        row.as_ref().map(R::from_row).transpose()?
+    } else {
+        let found = within(tx, caller, id, read, None).await?;
+        found.map(|(record, _)| record)
+    };
+    Ok(found.filter(|record| which.counts(record)))
 }
 
 /// The record, locked until the transaction ends, for a caller who may do `action` (`update`, `delete`, …) with it.
@@ -60,31 +68,73 @@ pub async fn get_for_update<R: Record>(
     which: Which,
 ) -> Result<R, Error> {
     let description = R::description();
+    let permission = description.permission(action);
     // Before the record is looked for: without the right at all, nobody learns what is there.
-    caller.require(description.permission(action))?;
-    let record: R = load(tx, description.sql.get_for_update, caller, id, which)
-        .await?
+    let scope = caller.require(permission)?;
+    let read = caller.require(description.permission("read"))?;
+    let found = if (read, scope) == (Scope::All, Scope::All) {
+        let row = fixed(tx, description.sql.get_for_update, caller, id).await?;
+        row.as_ref()
+            .map(R::from_row)
+            .transpose()?
+            .map(|record| (record, true))
+    } else {
+        within(tx, caller, id, read, Some(scope)).await?
+    };
+    let (record, reached) = found
+        .filter(|(record, _)| which.counts(record))
         .ok_or_else(|| Error::not_found(description.one))?;
-    may(caller, action, &record)?;
-    Ok(record)
+    if reached {
+        Ok(record)
+    } else {
+        Err(Error::forbidden(permission))
+    }
 }
 
-async fn load<R: Record>(
+impl Which {
+    fn counts<R: Record>(self, record: &R) -> bool {
+        self == Self::Any || record.deleted_at().is_none()
+    }
+}
+
+/// The row of an id, by a statement that is the same for all.
+async fn fixed(
     tx: &mut PgConnection,
     sql: &'static str,
     caller: &Caller,
     id: Uuid,
-    which: Which,
-) -> Result<Option<R>, Error> {
-    let scope = caller.require(R::description().permission("read"))?;
+) -> Result<Option<PgRow>, Error> {
     let mut arguments = PgArguments::default();
     arguments.add(caller.company_id()).map_err(Error::internal)?;
     arguments.add(id).map_err(Error::internal)?;
-    let row = sqlx::query_with(sql, arguments).fetch_optional(tx).await?;
-    let record = row.as_ref().map(R::from_row).transpose()?;
-    Ok(record
-        .filter(|record| which == Which::Any || record.deleted_at().is_none())
-        .filter(|record| reaches(scope, caller, record)))
+    Ok(sqlx::query_with(sql, arguments).fetch_optional(tx).await?)
+}
+
+/// The record of an id within the scope `read`, and whether it lies within the scope of an action, for which it is locked.
+async fn within<R: Record>(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    id: Uuid,
+    read: Scope,
+    action: Option<Scope>,
+) -> Result<Option<(R, bool)>, Error> {
+    let description = R::description();
+    let mut condition = rights::one(caller, id);
+    rights::narrow(read, caller, description, &mut condition);
+    let reached = action.and_then(|scope| rights::reach(scope, caller, description, &mut condition));
+    let sql = format!(
+        "select {}, coalesce({}, false) as reached\nfrom {}\nwhere {}{}",
+        description.columns,
+        reached.as_deref().unwrap_or("true"),
+        description.table,
+        condition.text(),
+        if action.is_some() { "\nfor update" } else { "" },
+    );
+    let row = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
+        .fetch_optional(tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((R::from_row(&row)?, row.try_get("reached")?)))
 }
 
 /// The company's records of these ids, deleted ones too, whatever the caller may read: for their names.

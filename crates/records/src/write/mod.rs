@@ -6,7 +6,7 @@
 mod change;
 mod find;
 mod insert;
-mod rights;
+pub(crate) mod rights;
 mod statements;
 mod update;
 
@@ -14,6 +14,6 @@ pub use change::Change;
 pub(crate) use find::all_of;
 pub use find::{Which, find, get, get_for_update, parse_id};
 pub use insert::insert;
-pub use rights::{may, reaches};
+pub use rights::may;
 pub use statements::Statements;
 pub use update::{delete, restore, update};

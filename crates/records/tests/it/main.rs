@@ -11,6 +11,7 @@ mod lead;
 mod listing;
 mod matching;
 mod patching;
+mod reaching;
 mod surviving;
 mod world;
 mod writing;

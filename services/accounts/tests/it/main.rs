@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
+mod assigning;
 mod conversions;
+mod hierarchy;
 mod imports;
 mod records;
+mod territories;
 mod world;

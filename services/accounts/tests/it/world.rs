@@ -8,8 +8,13 @@ use kontor::{
 };
 use kontor_accounts::{grpc::Grpc, imports::Importing, references::Homes, service::Accounts};
 use kontor_chassis::{Caller, Db, Error, TenantTx, caller::Permissions, peers::Peers, token::ServiceKey};
-use kontor_proto::accounts::v1::{self, account_service_server::AccountService};
-use kontor_records::transfer::Imports;
+use kontor_proto::{
+    accounts::v1::{
+        self, account_service_server::AccountService, territory_service_server::TerritoryService,
+    },
+    records::v1::RecordChange,
+};
+use kontor_records::{implied::MEMBER, refs, transfer::Imports};
 use prost::{Message, Name};
 use tokio::sync::OnceCell;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -94,8 +99,51 @@ impl World {
 
     pub(crate) fn caller(&self) -> Caller {
         let rights = ["read", "create", "update", "delete", "import", "export"];
-        let rights = Permissions::parse(rights.map(|right| format!("accounts:{right}")));
+        let rights = rights.map(|right| format!("accounts:{right}"));
+        let territories = ["territories:read", "territories:manage"].map(str::to_owned);
+        self.caller_with(rights.into_iter().chain(territories))
+    }
+
+    pub(crate) fn caller_with(&self, rights: impl IntoIterator<Item = String>) -> Caller {
+        let rights = Permissions::parse(rights);
         Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
+    }
+
+    /// A colleague, as identity tells of them.
+    pub(crate) async fn member(&self) -> Uuid {
+        let id = Uuid::now_v7();
+        self.hears_of_member(id, false).await;
+        id
+    }
+
+    /// A colleague leaves the company.
+    pub(crate) async fn leaves(&self, member: Uuid) {
+        self.hears_of_member(member, true).await;
+    }
+
+    async fn hears_of_member(&self, id: Uuid, left: bool) {
+        let change = RecordChange {
+            id: id.to_string(),
+            name: "Colleague".into(),
+            deleted: left,
+            version: 1 + i64::from(left),
+            ..RecordChange::default()
+        };
+        let mut tx = self.begin().await;
+        refs::apply(&mut tx, self.company, MEMBER, &[change])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Makes a territory.
+    pub(crate) async fn territory(&self, territory: v1::Territory) -> Result<v1::Territory, Error> {
+        let request = self.asks(v1::CreateTerritoryRequest {
+            territory: Some(territory),
+        });
+        Ok(answer(self.grpc.create_territory(request).await)?
+            .territory
+            .unwrap())
     }
 
     pub(crate) fn asks<T>(&self, message: T) -> Request<T> {

@@ -129,6 +129,21 @@ impl LeadService for Grpc {
         }))
     }
 
+    async fn assign_lead_territory(
+        &self,
+        request: Request<v1::AssignLeadTerritoryRequest>,
+    ) -> Answer<v1::AssignLeadTerritoryResponse> {
+        let caller = Caller::of(&request)?;
+        let (lead, rule) = self
+            .leads
+            .assign_territory(&caller, request.into_inner(), now())
+            .await?;
+        Ok(Response::new(v1::AssignLeadTerritoryResponse {
+            lead: Some(lead.into_message()),
+            rule,
+        }))
+    }
+
     async fn score_lead(&self, request: Request<v1::ScoreLeadRequest>) -> Answer<v1::ScoreLeadResponse> {
         let caller = Caller::of(&request)?;
         let (lead, score) = self.leads.score(&caller, request.get_ref(), now()).await?;

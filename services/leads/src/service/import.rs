@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_records::{
     refs,
+    territories::{Case, Given},
     transfer::{Candidate, Importer},
 };
 use time::OffsetDateTime;
@@ -30,10 +31,12 @@ impl Importer for Leads {
         let weights = self.weights.of(tx, caller.company_id()).await?;
         let mut known: HashMap<(Option<Uuid>, Option<Uuid>), bool> = HashMap::new();
         let mut oldest_recent: Option<OffsetDateTime> = None;
+        let mut cases = Vec::with_capacity(batch.len());
         for candidate in batch {
             let Candidate {
                 record,
                 before,
+                owner_given,
                 errors,
             } = candidate;
             if let Some(before) = before
@@ -54,6 +57,23 @@ impl Importer for Leads {
                     Err(failed) => return Err(failed),
                 }
             }
+            if errors.is_empty() {
+                let before = before.as_ref();
+                let territory = record.territory_id.is_some()
+                    && before.is_none_or(|before| before.territory_id != record.territory_id);
+                let owner = *owner_given;
+                let given = Given { territory, owner };
+                cases.push(Case {
+                    before,
+                    record,
+                    given,
+                });
+            }
+        }
+        self.territories
+            .settle(tx, caller.company_id(), &mut cases)
+            .await?;
+        for Case { record, .. } in cases {
             record.score = scoring::total(&record.known(ACTIVITIES), &weights, now);
             if scoring::lapses_at(record.created_at, &weights) > now {
                 oldest_recent = Some(oldest_recent.map_or(record.created_at, |at| at.min(record.created_at)));

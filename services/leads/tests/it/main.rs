@@ -6,4 +6,5 @@ mod conversions;
 mod imports;
 mod records;
 mod steps;
+mod territories;
 mod world;
