@@ -75,7 +75,8 @@ impl Limits {
     pub fn check_caller(&self, caller: &Caller) -> Result<Standing, Error> {
         self.judge(
             "caller",
-            self.callers.check_key(&(caller.company_id(), caller.user_id())),
+            self.callers
+                .check_key(&(caller.company_id(), caller.api_key_id().or(caller.user_id()))),
         )
     }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::idempotency::ticket::Ticket;
+use crate::origin::Origin;
 
 /// How far a permission reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,19 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn parse(word: &str) -> Option<Self> {
+    /// The word in a permission.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Territory => "territory",
+            Self::All => "all",
+        }
+    }
+
+    /// The scope of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
         match word {
             "own" => Some(Self::Own),
             "territory" => Some(Self::Territory),
@@ -58,6 +71,25 @@ impl Permissions {
             .ok()?;
         Some(self.0[place].1)
     }
+
+    /// What both grant: each of these no further than `held` reaches.
+    #[must_use]
+    pub fn within(&self, held: &Self) -> Self {
+        let narrowed = self.0.iter().filter_map(|(permission, scope)| {
+            let most = held.scope(permission)?;
+            Some((permission.clone(), most.min(*scope)))
+        });
+        Self(narrowed.collect())
+    }
+
+    /// As they stand in a token, in order.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .map(|(permission, scope)| format!("{permission}:{}", scope.word()))
+            .collect()
+    }
 }
 
 fn parse_one(text: &str) -> Option<(Box<str>, Scope)> {
@@ -72,21 +104,24 @@ fn parse_one(text: &str) -> Option<(Box<str>, Scope)> {
 
 /// The caller of an rpc, or a service at its own work. Cheap to clone.
 #[derive(Clone)]
-pub struct Caller(Arc<Inner>);
+pub struct Caller {
+    who: Arc<Inner>,
+    origin: Origin,
+    /// The request came with an idempotency key.
+    ticket: Option<Arc<Ticket>>,
+}
 
-#[derive(Clone)]
 struct Inner {
     user_id: Option<Uuid>,
     company_id: Uuid,
     session_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
     role: Box<str>,
     /// `None`: a service of the suite, which may do everything.
     permissions: Option<Permissions>,
     service: Option<Box<str>>,
     /// `Bearer …` as it came, to be forwarded.
     authorization: Option<HeaderValue>,
-    /// The request came with an idempotency key.
-    ticket: Option<Arc<Ticket>>,
 }
 
 impl Caller {
@@ -100,16 +135,38 @@ impl Caller {
         permissions: Permissions,
         authorization: Option<HeaderValue>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self::of_inner(Inner {
             user_id: Some(user_id),
             company_id,
             session_id: Some(session_id),
+            api_key_id: None,
             role: role.into(),
             permissions: Some(permissions),
             service: None,
             authorization,
-            ticket: None,
-        }))
+        })
+    }
+
+    /// A program with a person's API key, as identity tells: that person, with the rights of the key, and without a session.
+    #[must_use]
+    pub fn program(
+        user_id: Uuid,
+        company_id: Uuid,
+        api_key_id: Uuid,
+        role: &str,
+        permissions: Permissions,
+        authorization: Option<HeaderValue>,
+    ) -> Self {
+        Self::of_inner(Inner {
+            user_id: Some(user_id),
+            company_id,
+            session_id: None,
+            api_key_id: Some(api_key_id),
+            role: role.into(),
+            permissions: Some(permissions),
+            service: None,
+            authorization,
+        })
     }
 
     /// The suite itself at work for a company: consumers of events, timers and jobs. It holds every right and is no user.
@@ -121,27 +178,47 @@ impl Caller {
     /// Another service of the suite, as its verified token tells. Without a company it sees no tenant's rows.
     #[must_use]
     pub fn of_service(name: &str, company_id: Option<Uuid>) -> Self {
-        Self(Arc::new(Inner {
+        Self::of_inner(Inner {
             user_id: None,
             company_id: company_id.unwrap_or_default(),
             session_id: None,
+            api_key_id: None,
             role: "system".into(),
             permissions: None,
             service: Some(name.into()),
             authorization: None,
+        })
+    }
+
+    fn of_inner(who: Inner) -> Self {
+        Self {
+            who: Arc::new(who),
+            origin: Origin::default(),
             ticket: None,
-        }))
+        }
+    }
+
+    /// The same caller, who asks from there.
+    #[must_use]
+    pub fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Where this request comes from; nothing for the suite's own work.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The same caller with a request that has an idempotency key.
-    pub(crate) fn with_ticket(self, ticket: Arc<Ticket>) -> Self {
-        let mut inner = Arc::unwrap_or_clone(self.0);
-        inner.ticket = Some(ticket);
-        Self(Arc::new(inner))
+    pub(crate) fn with_ticket(mut self, ticket: Arc<Ticket>) -> Self {
+        self.ticket = Some(ticket);
+        self
     }
 
     pub(crate) fn ticket(&self) -> Option<&Arc<Ticket>> {
-        self.0.ticket.as_ref()
+        self.ticket.as_ref()
     }
 
     /// The caller that the guard found.
@@ -161,37 +238,49 @@ impl Caller {
     /// The user; `None` for the suite itself.
     #[must_use]
     pub fn user_id(&self) -> Option<Uuid> {
-        self.0.user_id
+        self.who.user_id
     }
 
     /// The company; the nil id, which no company has, for a service that came without one.
     #[must_use]
     pub fn company_id(&self) -> Uuid {
-        self.0.company_id
+        self.who.company_id
     }
 
-    /// The session of the token.
+    /// The session of the token; an API key has none.
     #[must_use]
     pub fn session_id(&self) -> Option<Uuid> {
-        self.0.session_id
+        self.who.session_id
+    }
+
+    /// The API key, when it is no person's own session.
+    #[must_use]
+    pub fn api_key_id(&self) -> Option<Uuid> {
+        self.who.api_key_id
+    }
+
+    /// What the caller may do; `None` for the suite itself, which may do all.
+    #[must_use]
+    pub fn permissions(&self) -> Option<&Permissions> {
+        self.who.permissions.as_ref()
     }
 
     /// The name of the role.
     #[must_use]
     pub fn role(&self) -> &str {
-        &self.0.role
+        &self.who.role
     }
 
     /// Whether this is the suite itself rather than a person.
     #[must_use]
     pub fn is_service(&self) -> bool {
-        self.0.service.is_some()
+        self.who.service.is_some()
     }
 
     /// How far the caller may go with this `resource:action`, or `None` when not at all.
     #[must_use]
     pub fn allowed(&self, permission: &str) -> Option<Scope> {
-        match &self.0.permissions {
+        match &self.who.permissions {
             None => Some(Scope::All),
             Some(permissions) => permissions.scope(permission),
         }
@@ -209,7 +298,7 @@ impl Caller {
     /// The `authorization` header as it came.
     #[must_use]
     pub fn authorization(&self) -> Option<&HeaderValue> {
-        self.0.authorization.as_ref()
+        self.who.authorization.as_ref()
     }
 }
 
@@ -217,9 +306,9 @@ impl std::fmt::Debug for Caller {
     /// Without the token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Caller")
-            .field("user_id", &self.0.user_id)
-            .field("company_id", &self.0.company_id)
-            .field("role", &self.0.role)
+            .field("user_id", &self.who.user_id)
+            .field("company_id", &self.who.company_id)
+            .field("role", &self.who.role)
             .finish_non_exhaustive()
     }
 }
@@ -251,6 +340,17 @@ mod tests {
             "things:update:territory",
         ]);
         assert_eq!(caller.allowed("things:update"), Some(Scope::All));
+    }
+
+    #[test]
+    fn of_two_sets_of_permissions_the_narrower_scope_of_what_both_hold_is_left() {
+        let asked = Permissions::parse(["things:read:all", "things:update:own", "others:read:all"]);
+        let held = Permissions::parse(["things:read:own", "things:update:all"]);
+        assert_eq!(
+            asked.within(&held).words(),
+            ["things:read:own", "things:update:own"]
+        );
+        assert!(asked.within(&Permissions::default()).words().is_empty());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tower::{Layer, Service};
 use crate::caller::Caller;
 use crate::error::{Error, Kind};
 use crate::methods::{Access, Method};
+use crate::origin::Origin;
 use crate::token::Verifier;
 
 /// Paths outside the contract that anybody may call: health and reflection.
@@ -150,7 +151,8 @@ where
 
 fn introduce(request: &mut Request<Body>, caller: Option<Caller>) {
     if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
+        let origin = Origin::of(request.headers());
+        request.extensions_mut().insert(caller.from(origin));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tower::{Service, ServiceExt};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::telemetry;
 use crate::token::ServiceKey;
 
@@ -38,8 +39,8 @@ pub struct Peers {
 #[derive(Clone)]
 enum Way {
     Channel(Channel),
-    /// Set once the service runs; until then it is unavailable.
-    Local(Arc<OnceLock<InProcess>>),
+    /// Set while the service runs; before and after it is unavailable.
+    Local(Arc<RwLock<Option<InProcess>>>),
 }
 
 /// Gathers where each service is.
@@ -120,7 +121,18 @@ impl Peers {
     /// Hands over a service of this process that was announced by [`PeersBuilder::local`]. Only the first counts.
     pub fn set_local(&self, name: &str, service: InProcess) {
         if let Some(Way::Local(slot)) = self.all.get(name) {
-            let _ = slot.set(service);
+            let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
+            slot.get_or_insert(service);
+        }
+    }
+
+    /// Lets go of the services of this process. They hold these peers in their turn, so without it neither would ever be
+    /// freed, nor their connections to the database closed.
+    pub fn let_go(&self) {
+        for way in self.all.values() {
+            if let Way::Local(slot) = way {
+                slot.write().unwrap_or_else(PoisonError::into_inner).take();
+            }
         }
     }
 
@@ -138,6 +150,7 @@ impl Peers {
             key: self.key.clone(),
             own_name: Arc::clone(&self.own_name),
             authorization: None,
+            origin: Origin::default(),
         })
     }
 
@@ -158,6 +171,7 @@ pub struct Peer {
     key: ServiceKey,
     own_name: Arc<str>,
     authorization: Option<HeaderValue>,
+    origin: Origin,
 }
 
 impl Peer {
@@ -172,6 +186,7 @@ impl Peer {
                 .key
                 .authorization(&self.own_name, Some(caller.company_id()))?,
         });
+        self.origin = caller.origin().clone();
         Ok(self)
     }
 
@@ -208,15 +223,16 @@ impl Service<Request<Body>> for Peer {
                 .headers_mut()
                 .insert(header::AUTHORIZATION, authorization.clone());
         }
+        self.origin.tell(request.headers_mut());
         telemetry::inject(request.headers_mut());
         match &mut self.way {
             Way::Channel(channel) => {
                 let answer = channel.call(request);
                 Box::pin(async move { answer.await.map_err(unreachable) })
             }
-            Way::Local(slot) => match slot.get() {
+            Way::Local(slot) => match slot.read().unwrap_or_else(PoisonError::into_inner).clone() {
                 Some(service) => {
-                    let answer = service.clone().oneshot(request);
+                    let answer = service.oneshot(request);
                     Box::pin(async move { answer.await.map_err(|never| match never {}) })
                 }
                 None => Box::pin(std::future::ready(Err(Status::unavailable(

@@ -1,5 +1,6 @@
 //! A message before it is told.
 
+use kontor_chassis::Origin;
 use prost::{Message, Name};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -35,6 +36,10 @@ pub struct Headers {
     pub company: Option<Uuid>,
     /// The person behind it.
     pub actor: Option<Uuid>,
+    /// From where that person asked; none for the suite's own work.
+    pub address: Option<String>,
+    /// With which program.
+    pub device: Option<String>,
     /// The W3C trace it belongs to.
     pub traceparent: Option<String>,
     /// It asks somebody to act: without a queue that takes it, it waits in the outbox.
@@ -62,6 +67,14 @@ impl Outgoing {
         self
     }
 
+    /// Says from where the person behind it asked.
+    #[must_use]
+    pub fn asked_from(mut self, origin: &Origin) -> Self {
+        self.headers.address = origin.address();
+        self.headers.device = origin.device();
+        self
+    }
+
     /// Says that somebody has to act on it: while no queue takes it, it stays in the outbox and is tried again.
     #[must_use]
     pub fn addressed(mut self) -> Self {
@@ -76,6 +89,8 @@ impl Outgoing {
             subject: None,
             company,
             actor,
+            address: None,
+            device: None,
             traceparent: trace::traceparent(&tracing::Span::current()),
             addressed: false,
         };
@@ -97,6 +112,8 @@ impl Headers {
             subject,
             company,
             actor,
+            address,
+            device,
             traceparent,
             addressed,
         } = self;
@@ -111,6 +128,8 @@ impl Headers {
         put("subject", subject.clone());
         put("company", company.map(|id| id.to_string()));
         put("actor", actor.map(|id| id.to_string()));
+        put("address", address.clone());
+        put("device", device.clone());
         put("traceparent", traceparent.clone());
         json.insert("addressed".to_owned(), (*addressed).into());
         json.into()
@@ -144,6 +163,8 @@ mod tests {
             subject: None,
             company: Some(Uuid::nil()),
             actor: None,
+            address: Some("203.0.113.7".into()),
+            device: Some("curl/8".into()),
             traceparent: None,
             addressed: true,
         };

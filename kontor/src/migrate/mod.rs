@@ -181,7 +181,8 @@ fn explained(error: MigrateError) -> anyhow::Error {
     anyhow::Error::new(error).context(advice)
 }
 
-/// The rows of its schema for the service's role, and of the lists of migrations no more than a look.
+/// The rows of its schema for the service's role; of the lists of migrations no more than a look, and of a table whose
+/// comment says `append-only` no more than to read and to add.
 async fn grant(connection: &mut PgConnection, schema: &Schema) -> Result<()> {
     let login = roles::login_of(schema)?;
     let on_schema = [schema.name, login.name.as_str()];
@@ -199,6 +200,24 @@ async fn grant(connection: &mut PgConnection, schema: &Schema) -> Result<()> {
             connection,
             "revoke insert, update, delete on %I.%I from %I",
             &list,
+        )
+        .await?;
+    }
+    let append_only: Vec<String> = sqlx::query_scalar(
+        "select relname::text
+         from pg_class
+         where relnamespace = $1::regnamespace
+           and relkind in ('r', 'p')
+           and obj_description(oid, 'pg_class') = 'append-only'",
+    )
+    .bind(schema.name)
+    .fetch_all(&mut *connection)
+    .await?;
+    for table in append_only {
+        run(
+            connection,
+            "revoke update, delete, truncate on %I.%I from %I",
+            &[schema.name, &table, &login.name],
         )
         .await?;
     }

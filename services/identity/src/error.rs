@@ -1,6 +1,6 @@
 //! What can go wrong in identity, each with the word and the status a client sees.
 
-use kontor_chassis::{Error as Failure, Kind};
+use kontor_chassis::{Error as Failure, FieldError, Kind};
 
 use crate::hashing::HashError;
 use crate::keys::KeyError;
@@ -29,6 +29,26 @@ pub(crate) enum Error {
     InvalidMailToken,
     /// The rpc needs a session, and the caller has none.
     NoSession,
+    /// The rpc is about the person, and the caller is a program with an API key.
+    SessionNeeded,
+    /// The address is not proved yet, which this needs.
+    EmailNotVerified,
+    /// The company has a role of that name.
+    RoleExists,
+    /// The role is part of the product.
+    BuiltInRole,
+    /// Somebody holds the role, or was invited with it.
+    RoleInUse,
+    /// The person has a second factor, and no code came.
+    TotpRequired,
+    /// The code is wrong, was used before, or is of another time.
+    InvalidTotpCode,
+    /// The person has a second factor already.
+    TotpEnabled,
+    /// There is no secret that a code could confirm.
+    TotpNotEnrolled,
+    /// The password that proves who asks is wrong: the field.
+    WrongPassword(&'static str),
     /// A password could not be hashed.
     Hashing(HashError),
     /// A mail could not be sent.
@@ -70,6 +90,52 @@ impl From<Error> for Failure {
                 Self::invalid_field("token", "invalid_token", "The link is unknown, used or expired.")
             }
             Error::NoSession => Self::unauthenticated("unauthenticated", "Sign in first."),
+            Error::SessionNeeded => Self::new(
+                Kind::Forbidden,
+                "session_required",
+                "An API key is no person: sign in to do this.",
+            ),
+            Error::EmailNotVerified => Self::new(
+                Kind::Forbidden,
+                "email_not_verified",
+                "Prove your address by the link of the mail first.",
+            ),
+            Error::RoleExists => {
+                let message = "The company has a role of this name.";
+                Self::exists("role_exists", message).with_field(FieldError {
+                    field: "name".into(),
+                    code: "role_exists".into(),
+                    message: message.into(),
+                    position: None,
+                })
+            }
+            Error::BuiltInRole => Self::conflict(
+                "built_in_role",
+                "This role is part of the product: make one of your own beside it.",
+            ),
+            Error::RoleInUse => Self::conflict(
+                "role_in_use",
+                "Members hold this role, or were invited with it: give them another one first.",
+            ),
+            Error::TotpRequired => Self::unauthenticated(
+                "totp_required",
+                "Signing in takes a code of your authenticator too.",
+            ),
+            Error::InvalidTotpCode => Self::unauthenticated(
+                "invalid_totp_code",
+                "The code is wrong, was used before, or is of another time.",
+            ),
+            Error::TotpEnabled => Self::conflict(
+                "totp_enabled",
+                "A second factor is in force: switch it off first.",
+            ),
+            Error::TotpNotEnrolled => Self::conflict(
+                "totp_not_enrolled",
+                "There is nothing to confirm: ask for a secret first.",
+            ),
+            Error::WrongPassword(field) => {
+                Self::invalid_field(field, "wrong_password", "This is not your password.")
+            }
             Error::Hashing(busy @ HashError::Busy) => Self::unavailable("the sign-in").with_source(busy),
             Error::Hashing(failed @ HashError::Failed(_)) => Self::internal(failed),
             Error::Mailing(failed) => Self::internal(failed),
@@ -79,8 +145,8 @@ impl From<Error> for Failure {
     }
 }
 
-fn taken() -> kontor_chassis::FieldError {
-    kontor_chassis::FieldError {
+fn taken() -> FieldError {
+    FieldError {
         field: "email".into(),
         code: "email_taken".into(),
         message: "Somebody has registered with this address.".into(),

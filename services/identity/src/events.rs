@@ -1,4 +1,4 @@
-//! What identity tells the other services. It listens to none.
+//! What identity tells the other services.
 
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::identity::v1::{CompanyCreated, MembersChanged};

@@ -8,20 +8,22 @@
 //! A person may be a member of several companies, in each with a role; a token is for one of them. Companies, roles and
 //! memberships are the tenants' own tables; people, sessions and tokens belong to persons (see the migrations).
 //!
-//! Reading order: [`model`] (values and rules), [`keys`], [`hashing`], [`secret`], [`mail`] (what identity works with),
-//! [`store`] (all its SQL), [`service`] (the use-cases), [`ended`], [`events`], [`grpc`].
+//! Reading order: [`model`] (values and rules), [`keys`], [`hashing`], [`secret`], [`vault`], [`mail`] (what identity works with),
+//! [`store`] (all its SQL), [`service`] (the use-cases), [`ended`], [`events`], [`heard`], [`grpc`].
 
 mod ended;
 mod error;
 mod events;
 mod grpc;
 mod hashing;
+mod heard;
 mod keys;
 mod mail;
 mod model;
 mod secret;
 mod service;
 mod store;
+mod vault;
 
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay};
@@ -44,15 +46,17 @@ const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let token_life = Duration::seconds(host.settings.access_token_seconds.into());
     let (folder, now) = (host.settings.keys_dir.clone(), OffsetDateTime::now_utc());
-    let (keys, hasher) = tokio::task::spawn_blocking(move || {
+    let (keys, hasher, vault) = tokio::task::spawn_blocking(move || {
         (
             keys::Keyring::open(&folder, token_life, now),
             hashing::Hasher::new(),
+            vault::Vault::open(&folder),
         )
     })
     .await
     .map_err(Error::internal)?;
     let (keys, hasher) = (keys.map_err(Error::internal)?, hasher.map_err(Error::internal)?);
+    let vault = vault?;
     let settings = &host.settings;
     if settings.smtp_url.is_some() {
         tracing::warn!(
@@ -78,33 +82,24 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .run_until_cancelled_owned(prune(ended.clone())),
     );
     Relay::spawn(&host, &bus);
+    heard::listen(&host, &bus);
 
     let identity = service::Identity {
         db: host.db.clone(),
         keys: keys.clone(),
         hasher,
+        vault,
         mailer,
         verifier: host.verifier.clone(),
         token_life,
     };
-    Ok(grpc::routes(
-        grpc::AuthRpcs {
-            identity: identity.clone(),
-            tasks: host.tasks.clone(),
-        },
-        grpc::SessionRpcs {
-            identity: identity.clone(),
-        },
-        grpc::CompanyRpcs {
-            identity: identity.clone(),
-        },
-        grpc::MemberRpcs { identity },
-        grpc::KeyRpcs {
-            keys,
-            ended,
-            draining: host.draining.clone(),
-        },
-    ))
+    let keys = grpc::KeyRpcs {
+        identity: identity.clone(),
+        keys,
+        ended,
+        draining: host.draining.clone(),
+    };
+    Ok(grpc::routes(&identity, keys, &host.tasks))
 }
 
 /// Deletes what is of no more use, now and then.

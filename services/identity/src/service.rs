@@ -1,14 +1,18 @@
 //! What identity does. Each use-case owns its transaction: may they, begin, load, rule, save, tell, commit.
 
+mod api_keys;
+mod audit;
 mod companies;
 mod login;
 mod members;
 mod profile;
 mod refresh;
 mod register;
+mod roles;
 mod sessions;
 mod switch;
 mod tokens;
+mod totp;
 mod verify;
 
 use kontor_chassis::caller::Permissions;
@@ -17,12 +21,15 @@ use kontor_chassis::{Caller, Db};
 use time::Duration;
 use uuid::Uuid;
 
+pub(crate) use api_keys::Resolved;
+pub(crate) use audit::AuditPage;
 pub(crate) use companies::Currencies;
 pub(crate) use login::SignIn;
 pub(crate) use members::{MemberPage, MemberQuery};
 pub(crate) use profile::Me;
 pub(crate) use register::Registration;
 pub(crate) use tokens::IssuedTokens;
+pub(crate) use totp::Enrolment;
 
 use crate::error::Error;
 use crate::hashing::Hasher;
@@ -30,6 +37,7 @@ use crate::keys::Keyring;
 use crate::mail::Mailer;
 use crate::model::company::{Company, Membership};
 use crate::model::person::Person;
+use crate::vault::Vault;
 
 /// Identity with everything it works with. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +45,8 @@ pub(crate) struct Identity {
     pub(crate) db: Db,
     pub(crate) keys: Keyring,
     pub(crate) hasher: Hasher,
+    /// Seals secrets that must be known again.
+    pub(crate) vault: Vault,
     pub(crate) mailer: Mailer,
     pub(crate) verifier: Verifier,
     /// How long an access token lives.
@@ -75,9 +85,13 @@ fn person_of(caller: &Caller) -> Result<Uuid, Error> {
     caller.user_id().ok_or(Error::NoSession)
 }
 
-/// The session behind a caller; an API key has none.
+/// The session behind a caller. An API key has none: what is about the person (password, sessions, second factor) is not for
+/// programs, whatever the key may do in the company.
 fn session_of(caller: &Caller) -> Result<Uuid, Error> {
-    caller.session_id().ok_or(Error::NoSession)
+    match caller.api_key_id() {
+        Some(_) => Err(Error::SessionNeeded),
+        None => caller.session_id().ok_or(Error::NoSession),
+    }
 }
 
 /// Refuses a change that is based on an older version. No etag is any version.

@@ -140,5 +140,6 @@ impl Process {
         if tokio::time::timeout(END, self.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks did not end in time and are cut off");
         }
+        self.peers.let_go();
     }
 }

@@ -1,9 +1,12 @@
 //! Who a bearer token stands for.
 //!
 //! Identity signs the tokens of people (EdDSA, keys by JWKS) and tells which sessions ended before their tokens expire;
-//! services prove themselves to one another with a key that all of them can read ([`ServiceKey`]). Every service verifies
-//! for itself: see [`Verifier`].
+//! what an API key of a program may do, services ask identity and remember for moments ([`ApiKey`]); services prove
+//! themselves to one another with a key that all of them can read ([`ServiceKey`]). Every service verifies for itself: see
+//! [`Verifier`].
 
+mod api_key;
+mod key_file;
 mod keys;
 mod service_key;
 mod verifier;
@@ -12,6 +15,8 @@ mod watch;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use api_key::ApiKey;
+pub use key_file::key_file;
 pub use service_key::ServiceKey;
 pub use verifier::Verifier;
 

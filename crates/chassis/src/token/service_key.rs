@@ -1,8 +1,5 @@
 //! The key that services prove themselves with to one another.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +9,12 @@ use moka::sync::Cache;
 use rand::RngCore;
 use uuid::Uuid;
 
+use super::key_file::{BYTES, key_file};
 use super::{ISSUER, ServiceClaims, now};
 use crate::caller::Caller;
 use crate::error::Error;
 
 const FILE: &str = "service.key";
-const BYTES: usize = 32;
 /// A token of a service lives so long; it is made anew after half of it.
 const LIFE_SECONDS: i64 = 120;
 /// Companies whose tokens are remembered.
@@ -41,21 +38,7 @@ impl ServiceKey {
     /// # Errors
     /// When the folder or the file can't be read or made, or the file doesn't hold 32 bytes.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(FILE);
-        let failed = |error: std::io::Error| Error::internal(format!("{}: {error}", path.display()));
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(folder, &path).map_err(failed)?;
-                std::fs::read(&path).map_err(failed)?
-            }
-            other => other.map_err(failed)?,
-        };
-        if bytes.len() != BYTES {
-            return Err(Error::internal(format!(
-                "{} does not hold {BYTES} bytes",
-                path.display()
-            )));
-        }
+        let bytes = key_file(folder, FILE)?;
         Ok(Self::from_bytes(&bytes))
     }
 
@@ -113,27 +96,6 @@ impl ServiceKey {
             jsonwebtoken::decode::<ServiceClaims>(token, &self.0.verifying, &self.0.validation)?.claims;
         Ok((Caller::of_service(&claims.svc, claims.company), claims.exp))
     }
-}
-
-/// Writes a new key beside and links it into place, so that nobody ever reads half of one.
-fn make(folder: &Path, path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut bytes = [0; BYTES];
-    rand::rng().fill_bytes(&mut bytes);
-    let beside = folder.join(format!("{FILE}.{}", Uuid::new_v4()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
-    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match std::fs::hard_link(&beside, path) {
-        // Another process was first: its key counts.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    });
-    std::fs::remove_file(&beside)?;
-    linked
 }
 
 #[cfg(test)]

@@ -3,21 +3,26 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::HeaderValue;
 use jsonwebtoken::{Algorithm, Validation};
+use kontor_proto::identity::v1 as identity;
 use moka::sync::Cache;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::keys::Keys;
-use super::{Claims, ISSUER, ServiceKey, now, watch};
+use super::{ApiKey, Claims, ISSUER, ServiceKey, api_key, now, watch};
 use crate::caller::{Caller, Permissions};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::peers::Peer;
 
 /// Tokens that are remembered.
 const REMEMBERED: u64 = 20_000;
+/// So long what identity told of an API key is good: a change of its maker's rights is seen after it. A key that was
+/// deleted is refused at once, as an ended session is.
+const API_KEY_SECONDS: i64 = 30;
 
 /// Tells who a bearer token stands for. Cheap to clone; one serves a whole process.
 #[derive(Clone)]
@@ -29,7 +34,9 @@ pub(super) struct Inner {
     keys: Keys,
     validation: Validation,
     verified: Cache<Box<str>, Verified>,
-    /// Ended sessions, with the Unix second after which no token of theirs can be alive.
+    /// API keys that were asked for a moment ago.
+    api_keys: Cache<Box<str>, Verified>,
+    /// Ended sessions and deleted API keys, with the Unix second after which no token of theirs can be alive.
     ended: RwLock<HashMap<Uuid, i64>>,
     life_seconds: i64,
     in_step: AtomicBool,
@@ -64,8 +71,12 @@ impl Verifier {
             keys: Keys::default(),
             validation,
             verified: Cache::new(REMEMBERED),
+            api_keys: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(Duration::from_secs(API_KEY_SECONDS.unsigned_abs()))
+                .build(),
             ended: RwLock::default(),
-            life_seconds: i64::from(access_token_seconds),
+            life_seconds: i64::from(access_token_seconds).max(API_KEY_SECONDS),
             in_step: AtomicBool::new(false),
         });
         tokio::spawn(stop.run_until_cancelled_owned(watch::run(Arc::downgrade(&inner))));
@@ -76,7 +87,7 @@ impl Verifier {
     #[must_use]
     pub fn remembered(&self, authorization: &HeaderValue) -> Option<Result<Caller, Error>> {
         let token = bearer(authorization).ok()?;
-        let verified = self.0.verified.get(token)?;
+        let verified = self.0.cache(token).get(token)?;
         Some(self.0.still_counts(verified))
     }
 
@@ -87,15 +98,20 @@ impl Verifier {
     /// when identity can't be asked.
     pub async fn verify(&self, authorization: &HeaderValue) -> Result<Caller, Error> {
         let token = bearer(authorization)?;
-        if let Some(verified) = self.0.verified.get(token) {
+        let cache = self.0.cache(token);
+        if let Some(verified) = cache.get(token) {
             return self.0.still_counts(verified);
         }
-        let verified = self.0.check(token, authorization).await?;
-        self.0.verified.insert(token.into(), verified.clone());
+        let verified = if api_key::is_meant(token) {
+            self.0.resolve(token, authorization).await?
+        } else {
+            self.0.check(token, authorization).await?
+        };
+        cache.insert(token.into(), verified.clone());
         self.0.still_counts(verified)
     }
 
-    /// Refuses a session from now on, ahead of what identity tells.
+    /// Refuses a session, or an API key by its id, from now on, ahead of what identity tells.
     pub fn session_ended(&self, session_id: Uuid) {
         self.0.end([(session_id, now())]);
     }
@@ -114,11 +130,20 @@ impl Verifier {
 }
 
 impl Inner {
+    fn cache(&self, token: &str) -> &Cache<Box<str>, Verified> {
+        if api_key::is_meant(token) {
+            &self.api_keys
+        } else {
+            &self.verified
+        }
+    }
+
     fn still_counts(&self, verified: Verified) -> Result<Caller, Error> {
         if verified.exp <= now() {
             return Err(Error::unauthenticated("token_expired", "The token has expired."));
         }
-        if let Some(session) = verified.caller.session_id()
+        let caller = &verified.caller;
+        if let Some(session) = caller.session_id().or(caller.api_key_id())
             && self
                 .ended
                 .read()
@@ -153,6 +178,45 @@ impl Inner {
             }
             _ => Err(not_ours()),
         }
+    }
+
+    /// Asks identity whose an API key is and what it may do.
+    async fn resolve(&self, token: &str, authorization: &HeaderValue) -> Result<Verified, Error> {
+        let key = ApiKey::parse(token).ok_or_else(not_ours)?;
+        // Without hearing which keys were deleted, none can be remembered.
+        if !self.in_step.load(Ordering::Acquire) {
+            return Err(Error::unavailable("the identity service"));
+        }
+        let mut client = identity::key_service_client::KeyServiceClient::new(self.identity.as_service()?);
+        let request = identity::ResolveApiKeyRequest {
+            secret_hash: key.hash().to_vec(),
+        };
+        let identity::ResolveApiKeyResponse {
+            api_key_id,
+            user_id,
+            company_id,
+            role,
+            permissions,
+            expires_at,
+        } = match client.resolve_api_key(request).await.map_err(Error::from) {
+            Ok(answer) => answer.into_inner(),
+            Err(error) if error.kind() == Kind::NotFound => return Err(not_ours()),
+            Err(error) => return Err(error),
+        };
+        let id = |text: &str| text.parse::<Uuid>().map_err(Error::internal);
+        let mut authorization = authorization.clone();
+        authorization.set_sensitive(true);
+        Ok(Verified {
+            caller: Caller::program(
+                id(&user_id)?,
+                id(&company_id)?,
+                id(&api_key_id)?,
+                &role,
+                Permissions::parse(&permissions),
+                Some(authorization),
+            ),
+            exp: expires_at.map_or(i64::MAX, |at| at.seconds),
+        })
     }
 
     /// Remembers ended sessions (with the second they ended), and forgets those whose tokens have all expired.

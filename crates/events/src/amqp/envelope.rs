@@ -19,6 +19,8 @@ pub(super) fn properties(message: &Message) -> BasicProperties {
         subject,
         company,
         actor,
+        address,
+        device,
         traceparent,
         addressed,
     } = &message.headers;
@@ -36,6 +38,8 @@ pub(super) fn properties(message: &Message) -> BasicProperties {
     put("subject", subject.clone());
     put("company", company.map(|id| id.to_string()));
     put("actor", actor.map(|id| id.to_string()));
+    put("address", address.clone());
+    put("device", device.clone());
     put("traceparent", traceparent.clone());
     put("addressed", addressed.then(|| "true".to_owned()));
     let at = time.unwrap_or(OffsetDateTime::UNIX_EPOCH).unix_timestamp();
@@ -71,6 +75,8 @@ pub(super) fn message(properties: &BasicProperties, payload: Vec<u8>) -> Message
             subject: text("subject"),
             company: text("company").and_then(|id| Uuid::parse_str(&id).ok()),
             actor: text("actor").and_then(|id| Uuid::parse_str(&id).ok()),
+            address: text("address"),
+            device: text("device"),
             traceparent: text("traceparent"),
             addressed: text("addressed").is_some(),
         },

@@ -148,7 +148,10 @@ pub(crate) fn day(text: &str) -> Result<Date, Fault> {
 }
 
 /// An instant: RFC 3339, or a day or time without zone, which are UTC.
-pub(crate) fn instant(text: &str) -> Result<OffsetDateTime, Fault> {
+///
+/// # Errors
+/// The [`Fault`].
+pub fn instant(text: &str) -> Result<OffsetDateTime, Fault> {
     let zoneless = [
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]"),
         format_description!("[year]-[month]-[day] [hour]:[minute]:[second]"),

@@ -5,7 +5,7 @@ use kontor_proto::google::api::HttpBody;
 use super::disarm::is_armed;
 
 /// A piece of a file, as it is sent.
-pub(super) fn piece(data: Vec<u8>) -> HttpBody {
+pub fn piece(data: Vec<u8>) -> HttpBody {
     HttpBody {
         content_type: "text/csv; charset=utf-8".to_owned(),
         data: data.into(),
@@ -14,7 +14,7 @@ pub(super) fn piece(data: Vec<u8>) -> HttpBody {
 }
 
 /// Adds one cell; `first` of its record or not. `text` tells that a person wrote it, so that a spreadsheet must not run it.
-pub(super) fn cell(out: &mut Vec<u8>, first: bool, value: &str, text: bool) {
+pub fn cell(out: &mut Vec<u8>, first: bool, value: &str, text: bool) {
     if !first {
         out.push(b',');
     }
@@ -44,12 +44,12 @@ pub(super) fn cell(out: &mut Vec<u8>, first: bool, value: &str, text: bool) {
 }
 
 /// Ends the record.
-pub(super) fn end(out: &mut Vec<u8>) {
+pub fn end(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
 /// A whole record of texts as they are.
-pub(super) fn record<'c>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) {
+pub fn record<'c>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'c str>) {
     for (index, value) in cells.into_iter().enumerate() {
         cell(out, index == 0, value, false);
     }

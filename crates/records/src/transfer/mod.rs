@@ -12,7 +12,7 @@ mod apply;
 mod cells;
 mod change;
 mod countries;
-mod csv;
+pub mod csv;
 mod delimiter;
 mod disarm;
 mod draft;

@@ -85,8 +85,10 @@ impl<'c> Change<'c> {
                 nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
             }),
         }]);
-        let mut messages =
-            vec![Outgoing::new(record.company_id(), caller.user_id(), &event).about(record.id())];
+        let change = Outgoing::new(record.company_id(), caller.user_id(), &event)
+            .about(record.id())
+            .asked_from(caller.origin());
+        let mut messages = vec![change];
         messages.extend(told);
         let outbox::Columns {
             ids,

@@ -57,11 +57,10 @@ impl AuthService for AuthRpcs {
 
     async fn login(&self, request: Request<v1::LoginRequest>) -> Result<Response<v1::LoginResponse>, Status> {
         let origin = origin(request.metadata());
-        // Nobody has a second factor yet, so a code is not looked at.
         let v1::LoginRequest {
             email,
             password,
-            totp_code: _,
+            totp_code,
             company_id,
         } = request.into_inner();
         let mut reader = Reader::default();
@@ -72,6 +71,7 @@ impl AuthService for AuthRpcs {
         let sign_in = SignIn {
             email,
             password,
+            totp_code,
             company_id,
         };
         let SignedIn {

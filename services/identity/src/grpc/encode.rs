@@ -5,8 +5,11 @@ use prost_types::Timestamp;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::model::api_key::ApiKey;
+use crate::model::audit::Entry;
 use crate::model::company::{Company, Member, Membership};
 use crate::model::person::{Person, full_name};
+use crate::model::role::Role;
 use crate::model::session::Session;
 use crate::service::{IssuedTokens, Me};
 
@@ -32,6 +35,7 @@ pub(super) fn user(person: Person) -> v1::User {
         time_zone,
         locale,
         avatar_url,
+        totp_enabled,
         version,
         created_at,
         updated_at,
@@ -48,7 +52,7 @@ pub(super) fn user(person: Person) -> v1::User {
         time_zone,
         locale,
         avatar_url,
-        totp_enabled: false,
+        totp_enabled,
         created_at: Some(timestamp(created_at)),
         updated_at: Some(timestamp(updated_at)),
         etag: version.to_string(),
@@ -141,13 +145,14 @@ pub(super) fn me(me: Me) -> v1::GetMeResponse {
         person,
         company: entered,
         membership,
+        permissions,
         session: seen,
     } = me;
     let current = seen.as_ref().map(|session| session.id);
     v1::GetMeResponse {
         user: Some(user(person)),
         company: Some(company(entered)),
-        permissions: membership.held(),
+        permissions,
         role: membership.role,
         session: seen.map(|seen| session(seen, current)),
     }
@@ -182,5 +187,80 @@ pub(super) fn member_summary(member: &Member) -> v1::MemberSummary {
         name: full_name(&member.first_name, &member.last_name),
         active: member.active,
         version: member.version,
+    }
+}
+
+pub(super) fn api_key(key: ApiKey) -> v1::ApiKey {
+    let ApiKey {
+        id,
+        user_id: _,
+        name,
+        prefix,
+        permissions,
+        expires_at,
+        last_used_at,
+        created_at,
+    } = key;
+    v1::ApiKey {
+        id: id.to_string(),
+        name,
+        permissions,
+        expires_at: expires_at.map(timestamp),
+        prefix,
+        last_used_at: last_used_at.map(timestamp),
+        created_at: Some(timestamp(created_at)),
+    }
+}
+
+pub(super) fn role(role: Role) -> v1::Role {
+    let permissions = role.held();
+    let Role {
+        id,
+        name,
+        description,
+        permissions: _,
+        built_in,
+        version,
+        created_at,
+        updated_at,
+    } = role;
+    v1::Role {
+        id: id.to_string(),
+        name,
+        description,
+        permissions,
+        built_in,
+        created_at: Some(timestamp(created_at)),
+        updated_at: Some(timestamp(updated_at)),
+        etag: version.to_string(),
+    }
+}
+
+pub(super) fn audit_entry(entry: Entry) -> v1::AuditEntry {
+    let Entry {
+        id,
+        at,
+        user_id,
+        user_name,
+        action,
+        resource,
+        resource_id,
+        resource_name,
+        address,
+        device,
+        fields,
+    } = entry;
+    v1::AuditEntry {
+        id: id.to_string(),
+        at: Some(timestamp(at)),
+        user_id: user_id.map(|id| id.to_string()),
+        user_name,
+        action,
+        resource,
+        resource_id,
+        resource_name,
+        address,
+        device,
+        fields,
     }
 }

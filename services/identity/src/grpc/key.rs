@@ -14,12 +14,14 @@ use super::{encode::timestamp, now};
 use crate::ended::{Ended, EndedSessions};
 use crate::error::Error;
 use crate::keys::{Keyring, PublicKey};
+use crate::service::{Identity, Resolved};
 
 /// A watcher hears at least this often, if only that nothing happened: so it knows that the line is whole.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// [`KeyService`] by the keys and the news of this process.
 pub(crate) struct KeyRpcs {
+    pub(crate) identity: Identity,
     pub(crate) keys: Keyring,
     pub(crate) ended: EndedSessions,
     /// Ends the streams, which end by nothing else, when the service drains.
@@ -63,6 +65,29 @@ impl KeyService for KeyRpcs {
                 .run_until_cancelled_owned(pass_on(self.ended.clone(), heard, recent, tell));
         tokio::spawn(line);
         Ok(Response::new(Box::pin(ReceiverStream::new(told))))
+    }
+
+    async fn resolve_api_key(
+        &self,
+        request: Request<v1::ResolveApiKeyRequest>,
+    ) -> Result<Response<v1::ResolveApiKeyResponse>, Status> {
+        let Resolved {
+            key,
+            company_id,
+            role,
+            permissions,
+        } = self
+            .identity
+            .resolve_api_key(&request.into_inner().secret_hash, now())
+            .await?;
+        Ok(Response::new(v1::ResolveApiKeyResponse {
+            api_key_id: key.id.to_string(),
+            user_id: key.user_id.to_string(),
+            company_id: company_id.to_string(),
+            role,
+            permissions,
+            expires_at: key.expires_at.map(timestamp),
+        }))
     }
 }
 

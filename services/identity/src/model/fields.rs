@@ -110,6 +110,11 @@ impl Reader {
         self.refuse(field, code, message);
     }
 
+    /// The permissions of a role or an API key.
+    pub(crate) fn permissions(&mut self, field: &'static str, typed: &[String]) -> Vec<String> {
+        super::permission::read_all(field, typed, &mut self.errors)
+    }
+
     /// A telephone number: 3 to 20 digits, with the usual signs between them and an extension behind.
     pub(crate) fn phone(&mut self, field: &'static str, typed: Option<&str>) -> Option<String> {
         let phone = self.optional(field, typed, 40)?;

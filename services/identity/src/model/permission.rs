@@ -1,4 +1,7 @@
-//! What the built-in roles may do, as strings `resource:action:scope`.
+//! What there is to be allowed, and what the built-in roles may do, as strings `resource:action:scope`.
+
+use kontor_chassis::caller::Permissions;
+use kontor_chassis::{Caller, Error, FieldErrors, Scope};
 
 /// A role that every company has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +88,70 @@ impl BuiltIn {
     }
 }
 
+/// Reads the permissions of a role or an API key, every bad one named by its place. The scope left out is `all`; what is no
+/// record belongs to nobody, so its only scope is `all`.
+pub(crate) fn read_all(field: &'static str, texts: &[String], errors: &mut FieldErrors) -> Vec<String> {
+    let mut permissions = Vec::with_capacity(texts.len());
+    for (place, text) in texts.iter().enumerate() {
+        match read(text) {
+            Ok(permission) => permissions.push(permission),
+            Err(message) => errors.push(format!("{field}[{place}]"), "unknown_permission", message),
+        }
+    }
+    // Sorted, of one resource and action the widest.
+    Permissions::parse(&permissions).words()
+}
+
+/// Refuses to give what the caller has not: nobody makes a key or a role that may do more than its maker.
+pub(crate) fn check_held(caller: &Caller, permissions: &[String]) -> Result<(), Error> {
+    let Some(held) = caller.permissions() else {
+        return Ok(());
+    };
+    for permission in permissions {
+        let asked = Permissions::parse([permission]);
+        if asked.within(held) != asked {
+            return Err(Error::forbidden(permission));
+        }
+    }
+    Ok(())
+}
+
+fn read(text: &str) -> Result<String, String> {
+    let mut parts = text.split(':');
+    let (resource, action) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let scope = parts.next().map_or(Some(Scope::All), Scope::parse);
+    let is_record = RECORDS.contains(&resource);
+    let actions: &[&str] = match is_record {
+        true => &RECORD_ACTIONS,
+        false if SETUP.contains(&resource) => &SETUP_ACTIONS,
+        false => {
+            return Err(format!(
+                "The resources are {} and {}.",
+                RECORDS.join(", "),
+                SETUP.join(", ")
+            ));
+        }
+    };
+    if !actions.contains(&action) {
+        return Err(format!("The actions on {resource} are {}.", actions.join(", ")));
+    }
+    match scope.filter(|_| parts.next().is_none()) {
+        Some(scope) if is_record || scope == Scope::All => {
+            Ok(format!("{resource}:{action}:{}", scope.word()))
+        }
+        Some(_) => Err(format!("{resource} are no records, so their only scope is all.")),
+        None => Err("The scopes are own, territory and all.".to_owned()),
+    }
+}
+
 /// What a sales process works on.
 const RECORDS: [&str; 5] = ["accounts", "contacts", "leads", "deals", "activities"];
 /// What can be done with records.
 const RECORD_ACTIONS: [&str; 8] = [
     "read", "create", "update", "delete", "import", "export", "convert", "merge",
 ];
+/// What can be done with everything else.
+const SETUP_ACTIONS: [&str; 2] = ["read", "manage"];
 /// Everything else; it is read and managed.
 const SETUP: [&str; 9] = [
     "territories",
@@ -105,11 +166,68 @@ const SETUP: [&str; 9] = [
 ];
 
 #[cfg(test)]
+mod page;
+
+#[cfg(test)]
 mod tests {
-    use super::BuiltIn;
+    use kontor_chassis::FieldErrors;
+
+    use super::{BuiltIn, read_all};
 
     fn may(role: BuiltIn, permission: &str) -> bool {
         role.permissions().iter().any(|held| held == permission)
+    }
+
+    #[test]
+    fn permissions_are_read_with_their_scope_and_every_bad_one_is_named() {
+        let read = |texts: &[&str]| {
+            let mut errors = FieldErrors::new();
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            let permissions = read_all("permissions", &texts, &mut errors);
+            errors.into_result().map(|()| permissions)
+        };
+        assert_eq!(
+            read(&[
+                "leads:update:own",
+                "leads:read",
+                "leads:update:territory",
+                "company:read:all"
+            ])
+            .unwrap(),
+            ["company:read:all", "leads:read:all", "leads:update:territory"]
+        );
+        let bad = [
+            "leads:read:all",
+            "",
+            "leads",
+            "leads:fly",
+            "cats:read",
+            "leads:read:mine",
+            "leads:read:own:x",
+            "company:read:own",
+            "company:update",
+            "LEADS:read",
+        ];
+        let error = read(&bad).unwrap_err();
+        let places: Vec<String> = error.fields().iter().map(|bad| bad.field.to_string()).collect();
+        assert_eq!(
+            places,
+            (1..bad.len())
+                .map(|at| format!("permissions[{at}]"))
+                .collect::<Vec<_>>()
+        );
+        assert!(error.fields().iter().all(|bad| bad.code == "unknown_permission"));
+    }
+
+    #[test]
+    fn what_the_built_in_roles_hold_can_be_read() {
+        for role in BuiltIn::ALL {
+            let mut errors = FieldErrors::new();
+            let mut held = role.permissions();
+            held.sort();
+            assert_eq!(read_all("permissions", &role.permissions(), &mut errors), held);
+            assert!(errors.into_result().is_ok());
+        }
     }
 
     #[test]

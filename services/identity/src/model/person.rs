@@ -18,6 +18,8 @@ pub(crate) struct Person {
     pub(crate) time_zone: Option<String>,
     pub(crate) locale: Option<String>,
     pub(crate) avatar_url: Option<String>,
+    /// Whether signing in asks for a code.
+    pub(crate) totp_enabled: bool,
     pub(crate) version: i64,
     pub(crate) created_at: OffsetDateTime,
     pub(crate) updated_at: OffsetDateTime,

@@ -25,6 +25,15 @@ pub(crate) struct Origin {
     pub(crate) address: Option<String>,
 }
 
+impl From<&kontor_chassis::Origin> for Origin {
+    fn from(told: &kontor_chassis::Origin) -> Self {
+        Self {
+            device: told.device(),
+            address: told.address(),
+        }
+    }
+}
+
 impl Session {
     /// A new session in a company.
     pub(crate) fn begin(

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::register::found;
-use super::{Identity, as_founder, check_etag, person_of};
+use super::{Identity, as_founder, check_etag, person_of, session_of};
 use crate::error::Error;
 use crate::model::company::{Company, CompanyChange, Membership};
 use crate::model::fields::Reader;
@@ -41,6 +41,7 @@ impl Identity {
         now: OffsetDateTime,
     ) -> Result<Company, Error> {
         let user_id = person_of(caller)?;
+        session_of(caller)?;
         let mut reader = Reader::default();
         let given = CompanyChange {
             name: Some(given.name.unwrap_or_default()),

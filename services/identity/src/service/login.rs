@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Identity, SignedIn, as_person};
 use crate::error::Error;
+use crate::model::audit::{Deed, Doer};
 use crate::model::email::Email;
 use crate::model::password::LONGEST;
 use crate::model::session::{Origin, Session};
@@ -15,6 +16,8 @@ use crate::store;
 pub(crate) struct SignIn {
     pub(crate) email: String,
     pub(crate) password: String,
+    /// A code of the authenticator or a recovery code.
+    pub(crate) totp_code: Option<String>,
     /// The company to enter; none: the first joined.
     pub(crate) company_id: Option<Uuid>,
 }
@@ -30,6 +33,7 @@ impl Identity {
         let SignIn {
             email,
             password,
+            totp_code,
             company_id,
         } = sign_in;
         let mut known = None;
@@ -48,6 +52,11 @@ impl Identity {
         let Some(known) = known.filter(|_| is_right) else {
             return Err(Error::InvalidCredentials);
         };
+        let mut tx = self.db.unscoped().await?;
+        self.second_factor(&mut tx, known.user_id, totp_code.as_deref(), now)
+            .await?;
+        // The code is spent, whatever becomes of the rest.
+        tx.commit().await?;
         self.enter(&as_person(known.user_id), known.user_id, company_id, origin, now)
             .await
     }
@@ -74,6 +83,9 @@ impl Identity {
             .ok_or(Error::NotAMember)?;
         let session = Session::begin(Uuid::now_v7(), user_id, company.id, origin, now);
         store::sessions::insert(&mut tx, &session).await?;
+        store::companies::enter(&mut tx, company.id).await?;
+        let deed = Deed::on("session", "started", session.id, "");
+        store::audit::append(&mut tx, &Doer::begins(&session, now), &[deed]).await?;
         let tokens = self.issue(&mut tx, &session, &membership, now).await?;
         tx.commit().await?;
         Ok(SignedIn {

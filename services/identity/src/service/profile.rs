@@ -4,7 +4,7 @@ use kontor_chassis::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{Identity, check_etag, person_of};
+use super::{Identity, check_etag, person_of, session_of};
 use crate::error::Error;
 use crate::events;
 use crate::model::company::{Company, Membership};
@@ -17,6 +17,8 @@ pub(crate) struct Me {
     pub(crate) person: Person,
     pub(crate) company: Company,
     pub(crate) membership: Membership,
+    /// What the role may do now, or of that an API key.
+    pub(crate) permissions: Vec<String>,
     /// None for an API key.
     pub(crate) session: Option<Session>,
 }
@@ -37,6 +39,7 @@ impl Identity {
         now: OffsetDateTime,
     ) -> Result<Me, Error> {
         let user_id = person_of(caller)?;
+        session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
         let before = store::people::lock(&mut tx, user_id)
             .await?
@@ -83,10 +86,15 @@ async fn load(conn: &mut PgConnection, caller: &Caller) -> Result<Me, Error> {
         Some(id) => store::sessions::get(conn, user_id, id).await?,
         None => None,
     };
+    let permissions = match (caller.api_key_id(), caller.permissions()) {
+        (Some(_), Some(of_key)) => of_key.words(),
+        _ => membership.held(),
+    };
     Ok(Me {
         person,
         company,
         membership,
+        permissions,
         session,
     })
 }

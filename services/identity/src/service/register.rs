@@ -158,6 +158,7 @@ fn read(form: &Registration, now: OffsetDateTime) -> Result<(Email, Person, Comp
         time_zone: None,
         locale: None,
         avatar_url: None,
+        totp_enabled: false,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Identity, person_of, session_of};
 use crate::error::Error;
+use crate::model::audit::{Deed, Doer};
 use crate::model::session::Session;
 use crate::store;
 use crate::store::sessions::Which;
@@ -40,14 +41,21 @@ impl Identity {
     /// The person's living sessions, last seen first.
     pub(crate) async fn sessions(&self, caller: &Caller, now: OffsetDateTime) -> Result<Vec<Session>, Error> {
         let user_id = person_of(caller)?;
+        session_of(caller)?;
         let mut tx = self.db.read(caller).await?;
         Ok(store::sessions::list(&mut tx, user_id, now).await?)
     }
 
     async fn end(&self, caller: &Caller, which: Which, now: OffsetDateTime) -> Result<Vec<Uuid>, Error> {
         let user_id = person_of(caller)?;
+        session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
         let ended = store::sessions::end(&mut tx, user_id, which, now).await?;
+        let deeds: Vec<Deed> = ended
+            .iter()
+            .map(|id| Deed::on("session", "ended", id, ""))
+            .collect();
+        store::audit::append(&mut tx, &Doer::of(caller, now), &deeds).await?;
         tx.commit().await?;
         // This process refuses it at once; the others hear of it.
         ended.iter().for_each(|id| self.verifier.session_ended(*id));

@@ -29,6 +29,7 @@ pub(crate) async fn insert(
         time_zone,
         locale,
         avatar_url,
+        totp_enabled: _,
         version,
         created_at,
         updated_at,
@@ -98,7 +99,7 @@ pub(crate) async fn credentials(
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Person>, sqlx::Error> {
     let row = sqlx::query(
         "select id, email, email_verified_at, first_name, last_name, phone, job_title,
-           time_zone, locale, avatar_url, version, created_at, updated_at
+           time_zone, locale, avatar_url, totp_enabled, version, created_at, updated_at
          from identity.users
          where id = $1",
     )
@@ -108,11 +109,19 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Pers
     row.as_ref().map(decode).transpose()
 }
 
+/// The hash of a person's password.
+pub(crate) async fn password_hash(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select password_hash from identity.users where id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+}
+
 /// A person, locked until the end of the transaction.
 pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Person>, sqlx::Error> {
     let row = sqlx::query(
         "select id, email, email_verified_at, first_name, last_name, phone, job_title,
-           time_zone, locale, avatar_url, version, created_at, updated_at
+           time_zone, locale, avatar_url, totp_enabled, version, created_at, updated_at
          from identity.users
          where id = $1
          for no key update",
@@ -136,6 +145,7 @@ pub(crate) async fn update(conn: &mut PgConnection, person: &Person) -> Result<(
         time_zone,
         locale,
         avatar_url,
+        totp_enabled: _,
         version,
         created_at: _,
         updated_at,
@@ -182,6 +192,7 @@ fn decode(row: &PgRow) -> Result<Person, sqlx::Error> {
         time_zone: row.try_get("time_zone")?,
         locale: row.try_get("locale")?,
         avatar_url: row.try_get("avatar_url")?,
+        totp_enabled: row.try_get("totp_enabled")?,
         version: row.try_get("version")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,

@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
+mod api_keys;
+mod audit;
 mod companies;
 mod ending;
 mod members;
+mod permissions;
 mod profile;
 mod refreshing;
 mod registering;
+mod roles;
 mod signing_in;
+mod staff;
 mod tenancy;
+mod totp;
 mod world;

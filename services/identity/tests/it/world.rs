@@ -140,6 +140,11 @@ impl World {
         KeyServiceClient::new(self.channel(0))
     }
 
+    /// What judges tokens in a process.
+    pub(crate) fn verifier(&self) -> kontor_chassis::token::Verifier {
+        self.processes[0].0.verifier.clone()
+    }
+
     /// The `authorization` of another service.
     pub(crate) fn service_token(&self) -> String {
         let header = self.processes[0]
@@ -199,6 +204,7 @@ impl Drop for World {
         for (process, _) in &self.processes {
             process.draining.cancel();
             process.shutdown.cancel();
+            process.peers.let_go();
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }

@@ -5,6 +5,7 @@ mod ageing;
 mod conversions;
 mod imports;
 mod records;
+mod scopes;
 mod steps;
 mod territories;
 mod world;
