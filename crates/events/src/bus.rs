@@ -8,7 +8,7 @@ use crate::{
     message::{Fate, Message, Verdict},
 };
 
-/// A way for messages between services. Clones share one connection.
+/// A way for messages between services. Clones share its connections.
 ///
 /// A broker that is away is waited for: nothing here fails because of it, messages stay in the outbox.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Bus {
     /// A sentence that says why it can't be reached, without the password.
     pub async fn check(&self) -> Result<(), String> {
         match &self.transport {
-            Transport::Amqp(amqp) => amqp.connection().await.map(drop).map_err(|away| away.0),
+            Transport::Amqp(amqp) => amqp.check().await.map_err(|away| away.0),
             Transport::InProcess(_) => Ok(()),
         }
     }

@@ -37,6 +37,8 @@ const POLL: Duration = Duration::from_secs(5);
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// When the service stops, so long a window may still wait for the bus. What is not taken then stays in the outbox.
+const GRACE: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Publishes what stands in a service's outbox, for as long as the service lives.
@@ -199,11 +201,12 @@ impl Worker {
         }
         rows.sort_by_key(|row| row.id);
         let messages: Vec<Message> = rows.iter_mut().map(message).collect();
-        let fates = self
-            .bus
-            .publish(&messages)
-            .await
-            .map_err(|away| Error::unavailable("the broker").with_source(away))?;
+        let fates = tokio::select! {
+            told = self.bus.publish(&messages) => {
+                told.map_err(|away| Error::unavailable("the broker").with_source(away))?
+            }
+            () = self.too_late() => return Ok(false),
+        };
         let kept = self.sort_out(&rows, &messages, &fates);
         kept.put_back(&mut tx).await?;
         tx.commit().await?;
@@ -215,6 +218,11 @@ impl Worker {
             });
         }
         Ok(i64::try_from(rows.len()).is_ok_and(|told| told == size))
+    }
+
+    async fn too_late(&self) {
+        self.shutdown.cancelled().await;
+        tokio::time::sleep(GRACE).await;
     }
 
     fn sort_out(&self, rows: &[Row], messages: &[Message], fates: &[Fate]) -> Kept {

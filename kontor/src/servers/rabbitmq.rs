@@ -113,6 +113,16 @@ impl RabbitMq {
     /// # Errors
     /// When it doesn't come up.
     pub async fn restart(&mut self) -> Result<()> {
+        // The kernel takes a moment to clear away what was killed.
+        let Ports {
+            amqp,
+            distribution,
+            epmd,
+        } = self.ports;
+        let deadline = Instant::now() + STOP;
+        while ![amqp, distribution, epmd].into_iter().all(ports::is_free) && Instant::now() < deadline {
+            sleep(Duration::from_millis(50)).await;
+        }
         self.launch().await
     }
 

@@ -1,4 +1,7 @@
-//! The connection, made again when it was lost.
+//! The connections, made again when they were lost.
+//!
+//! There are two. A broker that is pressed stops reading from a connection that publishes, and nothing else on that
+//! connection moves then: no acknowledgement, no new consumer. So telling and hearing have one each.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,11 +18,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const HEARTBEAT: u16 = 15;
 
 pub(crate) struct Amqp {
-    uri: AMQPUri,
-    connection: Mutex<Option<Arc<Connection>>>,
-    status: std::sync::Mutex<Option<ConnectionStatus>>,
+    pub(super) telling: Link,
+    pub(super) hearing: Link,
     /// The channel that the relays publish on, with confirms.
-    pub(super) publisher: Mutex<Option<Channel>>,
+    pub(super) publisher: Mutex<Option<Arc<Channel>>>,
 }
 
 impl Amqp {
@@ -27,14 +29,42 @@ impl Amqp {
         let mut uri: AMQPUri = address.parse()?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         Ok(Self {
-            uri,
-            connection: Mutex::new(None),
-            status: std::sync::Mutex::new(None),
+            telling: Link::new(uri.clone(), "tells"),
+            hearing: Link::new(uri, "hears"),
             publisher: Mutex::new(None),
         })
     }
 
     pub(crate) fn is_up(&self) -> bool {
+        self.telling.is_up()
+    }
+
+    /// Connects, to see whether that is possible.
+    pub(crate) async fn check(&self) -> Result<(), Away> {
+        self.telling.connection().await.map(drop)
+    }
+}
+
+/// One connection.
+pub(super) struct Link {
+    uri: AMQPUri,
+    /// What it does, for whoever looks at the broker's list of connections.
+    does: &'static str,
+    connection: Mutex<Option<Arc<Connection>>>,
+    status: std::sync::Mutex<Option<ConnectionStatus>>,
+}
+
+impl Link {
+    fn new(uri: AMQPUri, does: &'static str) -> Self {
+        Self {
+            uri,
+            does,
+            connection: Mutex::new(None),
+            status: std::sync::Mutex::new(None),
+        }
+    }
+
+    fn is_up(&self) -> bool {
         let status = self
             .status
             .lock()
@@ -45,31 +75,40 @@ impl Amqp {
     }
 
     /// The connection that is there, or a new one with the exchange declared.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Away> {
+    pub(super) async fn connection(&self) -> Result<Arc<Connection>, Away> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| connection.status().connected()) {
             return Ok(connection.clone());
         }
         *slot = None;
-        let name = format!("kontor {}", std::process::id());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
-        let connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        let connection = tokio::time::timeout(CONNECT_TIMEOUT, self.connect())
             .await
             .map_err(|_| Away("the broker does not answer".to_owned()))?
             .map_err(away)?;
-        let channel = connection.create_channel().await.map_err(away)?;
-        topology::declare_exchange(&channel).await.map_err(away)?;
-        // The channel was for declaring; closing it is only tidiness.
-        let _ = channel.close(200, "declared".into()).await;
         let connection = Arc::new(connection);
         *self
             .status
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(connection.status().clone());
         *slot = Some(connection.clone());
-        tracing::info!("connected to the broker");
+        tracing::info!(link = self.does, "connected to the broker");
         Ok(connection)
+    }
+
+    async fn connect(&self) -> lapin::Result<Connection> {
+        let name = format!("kontor {} {}", std::process::id(), self.does);
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+        let channel = connection.create_channel().await?;
+        topology::declare_exchange(&channel).await?;
+        // The channel was for declaring; closing it is only tidiness.
+        let _ = channel.close(200, "declared".into()).await;
+        Ok(connection)
+    }
+
+    /// Makes the next caller connect anew. What still uses the old connection ends with it.
+    pub(super) async fn forget(&self) {
+        *self.connection.lock().await = None;
     }
 }
 

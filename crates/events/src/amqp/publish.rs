@@ -1,11 +1,12 @@
 //! Telling, in windows: all messages of a window are on their way before the first confirm is awaited.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
+use tokio::time::error::Elapsed;
 
 use super::{
     envelope,
@@ -19,6 +20,8 @@ use crate::{
 
 /// A broker that does not confirm for so long (an alarm blocks publishers) counts as away.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+/// So long a new channel may take on a connection that is there.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Amqp {
     pub(crate) async fn publish(&self, messages: &[Message]) -> Result<Vec<Fate>, Away> {
@@ -34,59 +37,73 @@ impl Amqp {
             }
             Ok(fates)
         };
-        match tokio::time::timeout(CONFIRM_TIMEOUT, window).await {
-            Ok(Ok(fates)) => Ok(fates),
-            Ok(Err(error)) => {
-                self.forget_publisher(&channel).await;
-                Err(error)
-            }
-            Err(_) => {
-                self.forget_publisher(&channel).await;
-                Err(Away("the broker does not confirm".to_owned()))
-            }
+        let told = tokio::time::timeout(CONFIRM_TIMEOUT, window)
+            .await
+            .unwrap_or_else(silent);
+        if told.is_err() {
+            self.forget_publisher(&channel).await;
         }
+        told
     }
 
     /// Puts a message at the end of a queue again, as if it came for the first time.
     pub(super) async fn send_to_queue(&self, queue: &str, message: &Message) -> Result<(), Away> {
         let channel = self.publisher().await?;
-        let confirm = send(&channel, "", queue, message).await?;
-        match tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await {
-            Ok(Ok(confirmation)) => match fate(&confirmation) {
-                Fate::Taken => Ok(()),
-                Fate::Unroutable | Fate::Failed | Fate::Postponed => Err(Away(format!(
-                    "the broker did not take a message back into {queue}"
-                ))),
-            },
-            Ok(Err(error)) => Err(away(error)),
-            Err(_) => Err(Away("the broker does not confirm".to_owned())),
+        let telling = async {
+            let confirm = send(&channel, "", queue, message).await?;
+            Ok(fate(&confirm.await.map_err(away)?))
+        };
+        let told = tokio::time::timeout(CONFIRM_TIMEOUT, telling)
+            .await
+            .unwrap_or_else(silent);
+        if told.is_err() {
+            self.forget_publisher(&channel).await;
+        }
+        match told? {
+            Fate::Taken => Ok(()),
+            Fate::Unroutable | Fate::Failed | Fate::Postponed => Err(Away(format!(
+                "the broker did not take a message back into {queue}"
+            ))),
         }
     }
 
-    async fn publisher(&self) -> Result<Channel, Away> {
+    async fn publisher(&self) -> Result<Arc<Channel>, Away> {
         let mut slot = self.publisher.lock().await;
         if let Some(channel) = slot.as_ref().filter(|channel| channel.status().connected()) {
             return Ok(channel.clone());
         }
-        let channel = self.connection().await?.create_channel().await.map_err(away)?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
+        let connection = self.telling.connection().await?;
+        let opening = async {
+            let channel = connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        let opened = tokio::time::timeout(OPEN_TIMEOUT, opening)
             .await
-            .map_err(away)?;
-        *slot = Some(channel.clone());
-        Ok(channel)
+            .map_or_else(silent, |opened| opened.map_err(away));
+        match opened {
+            Ok(channel) => Ok(slot.insert(Arc::new(channel)).clone()),
+            Err(error) => {
+                self.telling.forget().await;
+                Err(error)
+            }
+        }
     }
 
-    /// What is still unconfirmed on a channel that failed must not be mistaken for a later message's confirm.
-    async fn forget_publisher(&self, failed: &Channel) {
+    /// What is still unconfirmed on a channel that failed must not be mistaken for a later message's confirm. Its
+    /// connection goes too: the broker may have stopped reading from it, and then even closing the channel waits.
+    async fn forget_publisher(&self, failed: &Arc<Channel>) {
         let mut slot = self.publisher.lock().await;
-        if slot.as_ref().is_some_and(|channel| channel.id() == failed.id()) {
+        // Another relay may have a new one already.
+        if slot.as_ref().is_some_and(|channel| Arc::ptr_eq(channel, failed)) {
             *slot = None;
+            self.telling.forget().await;
         }
-        drop(slot);
-        // It may be closed already.
-        let _ = failed.close(200, "abandoned".into()).await;
     }
+}
+
+fn silent<T>(_: Elapsed) -> Result<T, Away> {
+    Err(Away("the broker does not confirm".to_owned()))
 }
 
 async fn send(

@@ -22,6 +22,8 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// So long it may take to declare the queue and to consume it. A queue whose leader is away answers late or never.
+const CONSUME_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct AmqpSubscription {
     amqp: Arc<Amqp>,
@@ -53,7 +55,8 @@ impl AmqpSubscription {
         let mut pause = FIRST_PAUSE;
         loop {
             let Some(consumer) = self.consumer.as_mut() else {
-                match self.consume().await {
+                let consuming = tokio::time::timeout(CONSUME_TIMEOUT, self.consume());
+                match consuming.await.unwrap_or_else(|_| Err(silent())) {
                     Ok(consumer) => {
                         self.consumer = Some(consumer);
                         pause = FIRST_PAUSE;
@@ -90,6 +93,7 @@ impl AmqpSubscription {
     async fn consume(&self) -> Result<Consumer, Away> {
         let channel = self
             .amqp
+            .hearing
             .connection()
             .await?
             .create_channel()
@@ -112,6 +116,10 @@ impl AmqpSubscription {
             .await
             .map_err(away)
     }
+}
+
+fn silent() -> Away {
+    Away("the queue does not answer".to_owned())
 }
 
 impl AmqpArrival {

@@ -50,6 +50,23 @@ pub(crate) async fn broker() -> &'static Mutex<RabbitMq> {
         .await
 }
 
+/// Waits until the broker has written down that there is a queue. It does so up to half a second after it has said so;
+/// killed before, it forgets the queue and waits for its leader for ever.
+pub(crate) async fn written_down(queue: &str) {
+    let nodes = home().await.join("rabbitmq/data/kontor@localhost/quorum");
+    let names = nodes.join("kontor@localhost/names.dets");
+    // What follows the name there is the tag of the next term.
+    let name = format!("%2F_{queue}m").into_bytes();
+    let written = async {
+        while !std::fs::read(&names).is_ok_and(|text| text.windows(name.len()).any(|part| part == name)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), written)
+        .await
+        .unwrap();
+}
+
 /// The broker's bus for one test at a time: all tests write the same type, so each must be alone with its queues.
 pub(crate) async fn rabbit() -> (Bus, MutexGuard<'static, ()>) {
     static ALONE: Mutex<()> = Mutex::const_new(());
@@ -205,14 +222,18 @@ impl Service {
     }
 
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        let mut tx = self.host.db.unscoped().await.unwrap();
-        sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
+        self.try_count(sql).await.unwrap()
     }
 
-    /// Waits until a count is reached, and fails after a generous while.
+    async fn try_count(&self, sql: &'static str) -> Result<i64, Error> {
+        let mut tx = self.host.db.unscoped().await?;
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut *tx).await?)
+    }
+
+    /// Waits until a count is reached, and fails after a generous while. On a busy machine a connection may be late.
     pub(crate) async fn until(&self, sql: &'static str, wanted: i64) {
         let reached = async {
-            while self.count(sql).await != wanted {
+            while !self.try_count(sql).await.is_ok_and(|count| count == wanted) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -220,7 +241,7 @@ impl Service {
             .await
             .is_err()
         {
-            panic!("{sql} is {} and not {wanted}", self.count(sql).await);
+            panic!("{sql} is {:?} and not {wanted}", self.try_count(sql).await);
         }
     }
 }
