@@ -5,13 +5,13 @@ use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
     accounts::v1::AccountsChanged,
     contacts::v1::ContactsChanged,
-    identity::v1::{CompanyCreated, MembersChanged},
+    identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged},
     leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged},
 };
 use kontor_records::{implied::MEMBER, refs};
 use time::OffsetDateTime;
 
-use crate::service::{convert, pipelines};
+use crate::service::{companies, convert, pipelines};
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {
@@ -19,6 +19,8 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<DealStepRequested>(Reactions)
         .on::<ConversionUndoRequested>(Reactions)
         .on::<CompanyCreated>(Reactions)
+        .on::<CompanyChanged>(Reactions)
+        .on::<CurrenciesChanged>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<AccountsChanged>(Reactions)
         .on::<ContactsChanged>(Reactions)
@@ -63,9 +65,38 @@ impl Handle<MembersChanged> for Reactions {
 }
 
 impl Handle<CompanyCreated> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, _: CompanyCreated) -> Result<(), Error> {
-        pipelines::default_pipeline(tx, delivery.company()?, OffsetDateTime::now_utc()).await?;
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: CompanyCreated,
+    ) -> Result<(), Error> {
+        let company = delivery.company()?;
+        companies::founded(tx, company, &event).await?;
+        pipelines::default_pipeline(tx, company, OffsetDateTime::now_utc()).await?;
         Ok(())
+    }
+}
+
+impl Handle<CompanyChanged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: CompanyChanged,
+    ) -> Result<(), Error> {
+        companies::changed(tx, delivery.company()?, &event).await
+    }
+}
+
+impl Handle<CurrenciesChanged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: CurrenciesChanged,
+    ) -> Result<(), Error> {
+        companies::counts_in(tx, delivery.company()?, &event).await
     }
 }
 

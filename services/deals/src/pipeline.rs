@@ -1,5 +1,8 @@
 //! A pipeline and its stages, and the one that every company begins with. Pure.
 
+mod change;
+
+pub use change::{Change, Changed, Given};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

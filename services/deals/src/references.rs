@@ -4,6 +4,10 @@ use kontor_chassis::{Caller, Error, peers::Peers};
 use kontor_proto::{
     accounts::v1::{GetAccountRequest, account_service_client::AccountServiceClient},
     contacts::v1::{GetContactRequest, contact_service_client::ContactServiceClient},
+    identity::v1::{
+        Company, CurrencyRate, GetCompanyRequest, GetCurrenciesRequest,
+        company_service_client::CompanyServiceClient,
+    },
     leads::v1::{GetLeadRequest, lead_service_client::LeadServiceClient},
 };
 use kontor_records::{
@@ -27,12 +31,23 @@ impl Homes {
         Self { peers }
     }
 
-    /// The currency of the caller's company.
+    /// The caller's company, and what other currencies are worth in its own.
     ///
     /// # Errors
-    /// As identity fails.
-    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        refs::company_currency(&self.peers, caller).await
+    /// Unavailable when identity is away; what else it fails with.
+    pub async fn company(&self, caller: &Caller) -> Result<(Company, Vec<CurrencyRate>), Error> {
+        let mut client = CompanyServiceClient::new(self.peers.on_behalf_of("identity", caller)?);
+        let id = caller.company_id().to_string();
+        let answer = client.get_company(GetCompanyRequest { id }).await?.into_inner();
+        let company = answer
+            .company
+            .ok_or_else(|| Error::internal("identity answered no company"))?;
+        let answer = client.get_currencies(GetCurrenciesRequest {}).await?.into_inner();
+        let rates = answer
+            .currencies
+            .map(|currencies| currencies.rates)
+            .unwrap_or_default();
+        Ok((company, rates))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The use-cases of deals: may they, begin, load, rule, save, tell, commit.
 
+pub mod companies;
 pub mod convert;
 pub mod pipelines;
 mod places;
@@ -93,9 +94,9 @@ impl Deals {
     /// The currency of amounts that come without one.
     ///
     /// # Errors
-    /// As identity fails.
+    /// As [`Self::company`].
     pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        self.homes.currency(caller).await
+        Ok(self.company(caller).await?.currency)
     }
 
     /// Makes a deal.
@@ -119,7 +120,8 @@ impl Deals {
         deal.probability_by_hand = by_hand;
         deal.enter(pipeline, &stage, now);
         refs::check(&mut tx, caller, None, &deal, &self.homes).await?;
-        let deal = write::insert(&mut tx, &deal, Change::new(caller, now, "created")).await?;
+        let change = Change::new(caller, now, "created").on_conflict(error::of_constraint);
+        let deal = write::insert(&mut tx, &deal, change).await?;
         tx.commit().await?;
         Ok(deal)
     }
@@ -295,7 +297,7 @@ impl Deals {
         if moved {
             // Known by the new stage's id when it is placed, whatever position it had in the old one.
             let position = store::last_position(tx).await?;
-            store::place(tx, before.company_id, before.id, (pipeline, stage.id), position).await?;
+            place(tx, before, (pipeline, stage.id), position).await?;
         }
         after.stage_id = before.stage_id;
         after.enter(pipeline, &stage, now);
@@ -305,9 +307,26 @@ impl Deals {
     /// Puts a card behind all others of its stage.
     async fn place_last(&self, tx: &mut TenantTx, deal: &Deal) -> Result<(), Error> {
         let position = store::last_position(tx).await?;
-        let place = (deal.pipeline_id, deal.stage_id);
-        Ok(store::place(tx, deal.company_id, deal.id, place, position).await?)
+        place(tx, deal, (deal.pipeline_id, deal.stage_id), position).await
     }
+}
+
+/// Puts a card at a position of a stage, which may have been removed by now.
+async fn place(
+    tx: &mut TenantTx,
+    deal: &Deal,
+    (pipeline, stage): (Uuid, Uuid),
+    position: i64,
+) -> Result<(), Error> {
+    store::place(tx, deal.company_id, deal.id, (pipeline, stage), position)
+        .await
+        .map_err(|error| {
+            let constraint = error.as_database_error().and_then(|error| error.constraint());
+            match constraint.and_then(error::of_constraint) {
+                Some(meaning) => meaning.with_source(error),
+                None => error.into(),
+            }
+        })
 }
 
 /// An id that a request gave.

@@ -1,5 +1,6 @@
 //! Every line of SQL of deals that the machinery of records doesn't write, on a borrowed connection.
 
+pub mod companies;
 pub mod pipelines;
 pub mod steps;
 

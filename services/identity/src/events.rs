@@ -1,7 +1,9 @@
 //! What identity tells the other services.
 
 use kontor_events::{Outgoing, outbox};
-use kontor_proto::identity::v1::{CompanyCreated, MembersChanged};
+use kontor_proto::identity::v1::{
+    CompanyChanged, CompanyCreated, CurrenciesChanged, CurrencyRate, MembersChanged,
+};
 use kontor_proto::records::v1::RecordChange;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -31,6 +33,7 @@ pub(crate) async fn company_founded(
         company_id: company.id.to_string(),
         name: company.name.clone(),
         currency: company.currency.clone(),
+        time_zone: company.time_zone.clone(),
     };
     let member = MemberChange {
         person: founder,
@@ -46,6 +49,41 @@ pub(crate) async fn company_founded(
         members_changed(company.id, founder.id, &member, now),
     ];
     outbox::put(conn, &told).await
+}
+
+/// Tells of a change of a company.
+pub(crate) async fn company_changed(
+    conn: &mut PgConnection,
+    company: &Company,
+    by: Option<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let changed = CompanyChanged {
+        company_id: company.id.to_string(),
+        name: company.name.clone(),
+        currency: company.currency.clone(),
+        time_zone: company.time_zone.clone(),
+        version: company.version,
+    };
+    outbox::put(conn, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
+}
+
+/// Tells what a company counts in; `rates` are all there are now, as currency and decimal string.
+pub(crate) async fn currencies_changed(
+    conn: &mut PgConnection,
+    company: &Company,
+    rates: Vec<(String, String)>,
+    by: Option<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let changed = CurrenciesChanged {
+        company_id: company.id.to_string(),
+        currency: company.currency.clone(),
+        rates: rates
+            .into_iter()
+            .map(|(currency, rate)| CurrencyRate { currency, rate })
+            .collect(),
+        version: company.version,
+    };
+    outbox::put(conn, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
 }
 
 /// Tells of a change of one member.

@@ -1,5 +1,7 @@
 //! The use-cases of pipelines.
 
+mod change;
+
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_proto::records::v1::RecordChange;
 use kontor_records::{refs, write};
@@ -60,20 +62,20 @@ pub async fn default_pipeline(
     // Perhaps another's, made at the same moment.
     let made = store::pipelines::default(tx, company).await?;
     let made = made.ok_or_else(|| Error::internal("a company has no default pipeline after one was made"))?;
-    let stages: Vec<_> = made
+    name(tx, company, &made).await?;
+    Ok(made)
+}
+
+/// Keeps the names of a pipeline and its stages for the summaries of deals.
+async fn name(tx: &mut TenantTx, company: Uuid, pipeline: &Pipeline) -> Result<(), Error> {
+    let Pipeline { id, version, .. } = *pipeline;
+    let stages: Vec<_> = pipeline
         .stages
         .iter()
-        .map(|stage| named(stage.id, &stage.name, made.version))
+        .map(|stage| named(stage.id, &stage.name, version))
         .collect();
-    refs::apply(
-        tx,
-        company,
-        "pipeline",
-        &[named(made.id, &made.name, made.version)],
-    )
-    .await?;
-    refs::apply(tx, company, "stage", &stages).await?;
-    Ok(made)
+    refs::apply(tx, company, "pipeline", &[named(id, &pipeline.name, version)]).await?;
+    refs::apply(tx, company, "stage", &stages).await
 }
 
 /// A name for the summaries of deals, as other services tell theirs.

@@ -9,7 +9,7 @@ use kontor_records::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Deals, pipelines};
+use super::{Deals, pipelines, place};
 use crate::{
     error,
     model::{Deal, DealStatus},
@@ -48,7 +48,7 @@ impl Deals {
         let (pipeline, stage) =
             pipelines::stage_for(&mut tx, before.company_id, None, Some(stage), now).await??;
         let position = free_position(&mut tx, &before, stage.id, neighbour).await?;
-        store::place(&mut tx, before.company_id, id, (pipeline, stage.id), position).await?;
+        place(&mut tx, &before, (pipeline, stage.id), position).await?;
         let mut after = before.clone();
         after.enter(pipeline, &stage, now);
         after.position = position;

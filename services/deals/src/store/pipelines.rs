@@ -1,5 +1,9 @@
 //! Pipelines and their stages in the database.
 
+mod stages;
+
+pub use stages::{Entered, held, lock_out, move_all, note, put as put_stages, remove as remove_stages};
+
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
@@ -108,6 +112,93 @@ pub async fn insert_default(
     .bind(stages.iter().map(|s| s.name.clone()).collect::<Vec<_>>())
     .bind(stages.iter().map(|s| s.probability).collect::<Vec<_>>())
     .bind(stages.iter().map(|s| s.rotting_days).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets one transaction at a time change the pipelines of a company.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select
+         from deals.pipelines
+         where company_id = $1
+         order by id
+         for no key update",
+    )
+    .bind(company)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Saves a pipeline, a new one or one that was changed, without its stages. One that becomes the default takes the place
+/// of the one that was.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn put(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) -> Result<(), sqlx::Error> {
+    let Pipeline {
+        id,
+        name,
+        is_default,
+        stages: _,
+        created_at,
+        updated_at,
+        version,
+    } = pipeline;
+    if *is_default {
+        sqlx::query(
+            "update deals.pipelines
+             set is_default = false,
+                updated_at = $3,
+                version = version + 1
+             where company_id = $1
+               and is_default
+               and id <> $2",
+        )
+        .bind(company)
+        .bind(id)
+        .bind(updated_at)
+        .execute(&mut *conn)
+        .await?;
+    }
+    sqlx::query(
+        "insert into deals.pipelines (company_id, id, name, is_default, created_at, updated_at, version)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (company_id, id) do update
+         set name = excluded.name,
+            is_default = excluded.is_default,
+            updated_at = excluded.updated_at,
+            version = excluded.version",
+    )
+    .bind(company)
+    .bind(id)
+    .bind(name)
+    .bind(is_default)
+    .bind(created_at)
+    .bind(updated_at)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes a pipeline and its stages, which hold no deals.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn remove(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "delete from deals.pipelines
+         where company_id = $1
+           and id = $2",
+    )
+    .bind(company)
+    .bind(id)
     .execute(conn)
     .await?;
     Ok(())

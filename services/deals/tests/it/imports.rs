@@ -4,7 +4,8 @@ use kontor_chassis::peers::Peers;
 use kontor_proto::{
     deals::v1::{self, deal_service_server::DealService},
     identity::v1::{
-        Company, GetCompanyRequest, GetCompanyResponse,
+        Company, Currencies, GetCompanyRequest, GetCompanyResponse, GetCurrenciesRequest,
+        GetCurrenciesResponse,
         company_service_server::{CompanyService, CompanyServiceServer},
     },
     records::v1::{ImportJob, ListQuery},
@@ -15,7 +16,7 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::world::{World, answer};
 
-/// Identity, of which an import asks no more than the company's currency.
+/// Identity, of which deals ask no more than what the company counts in.
 struct Identity;
 
 #[tonic::async_trait]
@@ -30,6 +31,15 @@ impl CompanyService for Identity {
         };
         Ok(Response::new(GetCompanyResponse {
             company: Some(company),
+        }))
+    }
+
+    async fn get_currencies(
+        &self,
+        _: Request<GetCurrenciesRequest>,
+    ) -> Result<Response<GetCurrenciesResponse>, Status> {
+        Ok(Response::new(GetCurrenciesResponse {
+            currencies: Some(Currencies::default()),
         }))
     }
 }

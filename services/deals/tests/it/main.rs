@@ -5,5 +5,6 @@
 mod board;
 mod conversions;
 mod imports;
+mod pipelines;
 mod records;
 mod world;

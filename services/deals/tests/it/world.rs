@@ -100,7 +100,9 @@ impl World {
 
     pub(crate) fn caller(&self) -> Caller {
         let rights = ["read", "create", "update", "delete", "import", "export"];
-        let rights = Permissions::parse(rights.map(|right| format!("deals:{right}")));
+        let rights = rights.map(|right| format!("deals:{right}"));
+        let pipelines = ["pipelines:read", "pipelines:manage"].map(str::to_owned);
+        let rights = Permissions::parse(rights.into_iter().chain(pipelines));
         Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
     }
 
@@ -138,6 +140,22 @@ impl World {
             etag: etag.to_owned(),
         });
         Ok(answer(self.grpc.update_deal(request).await)?.deal.unwrap())
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), Error> {
+        let request = self.asks(v1::DeleteDealRequest {
+            id: id.to_owned(),
+            etag: String::new(),
+        });
+        answer(self.grpc.delete_deal(request).await)
+    }
+
+    pub(crate) async fn restore(&self, id: &str) -> Result<v1::Deal, Error> {
+        let request = self.asks(v1::RestoreDealRequest {
+            id: id.to_owned(),
+            etag: String::new(),
+        });
+        Ok(answer(self.grpc.restore_deal(request).await)?.deal.unwrap())
     }
 
     /// A record of another service that this one has heard of.

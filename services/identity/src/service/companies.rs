@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::register::found;
 use super::{Identity, as_founder, check_etag, person_of, session_of};
 use crate::error::Error;
+use crate::events;
 use crate::model::company::{Company, CompanyChange, Membership};
 use crate::model::fields::Reader;
 use crate::store;
@@ -88,6 +89,11 @@ impl Identity {
         let after = change.apply(&before, now)?;
         if after != before {
             store::companies::update(&mut tx, &after).await?;
+            events::company_changed(&mut tx, &after, caller.user_id()).await?;
+            if after.currency != before.currency {
+                let rates = store::companies::rates(&mut tx, id).await?;
+                events::currencies_changed(&mut tx, &after, rates, caller.user_id()).await?;
+            }
             tx.commit().await?;
         }
         Ok(after)

@@ -1,0 +1,270 @@
+//! Making, changing and deleting pipelines.
+
+use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_events::{Outgoing, outbox};
+use kontor_proto::{deals::v1::DealsChanged, records::v1::RecordChange};
+use kontor_records::{refs, write};
+use prost_types::Timestamp;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{default_pipeline, name, named};
+use crate::{
+    error,
+    pipeline::{Change, Changed, Pipeline, Stage},
+    service::Deals,
+    store::pipelines::{self as store, Entered},
+};
+
+/// So many deals are told in one event.
+const TOLD_AT_ONCE: usize = 500;
+
+impl Deals {
+    /// Makes a pipeline.
+    ///
+    /// # Errors
+    /// Invalid names every bad field.
+    pub async fn create_pipeline(
+        &self,
+        caller: &Caller,
+        change: Change,
+        now: OffsetDateTime,
+    ) -> Result<Pipeline, Error> {
+        caller.require("pipelines:manage")?;
+        let pipeline = change.create(now)?;
+        let company = caller.company_id();
+        let mut tx = self.db.begin(caller).await?;
+        // The first one is the company's own beginning, whatever it makes before it looks at it.
+        default_pipeline(&mut tx, company, now).await?;
+        store::lock(&mut tx, company).await?;
+        store::put(&mut tx, company, &pipeline).await?;
+        store::put_stages(&mut tx, company, pipeline.id, &pipeline.stages).await?;
+        name(&mut tx, company, &pipeline).await?;
+        let kept = kept(&mut tx, company, pipeline.id).await?;
+        tx.commit().await?;
+        Ok(kept)
+    }
+
+    /// Changes a pipeline; its stages by their whole list.
+    ///
+    /// # Errors
+    /// NotFound, Stale; Invalid names every bad field; Refused a stage that is not there; Conflict when a stage that is
+    /// left out holds deals that go nowhere, and when it would leave the company without a default pipeline.
+    pub async fn update_pipeline(
+        &self,
+        caller: &Caller,
+        id: &str,
+        change: Change,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<Pipeline, Error> {
+        caller.require("pipelines:manage")?;
+        let company = caller.company_id();
+        let mut tx = self.db.begin(caller).await?;
+        let before = locked(&mut tx, company, id, etag).await?;
+        let Changed {
+            mut pipeline,
+            left_out,
+        } = change.apply(&before, now)?;
+        if before.is_default && !pipeline.is_default {
+            return Err(error::Error::DefaultPipeline.into());
+        }
+        if pipeline == before {
+            return Ok(before);
+        }
+        pipeline.version += 1;
+        store::put(&mut tx, company, &pipeline).await?;
+        store::put_stages(&mut tx, company, pipeline.id, &pipeline.stages).await?;
+        self.leave_out(&mut tx, caller, &pipeline, &left_out, now).await?;
+        follow_likelihoods(&mut tx, caller, &before, &pipeline, now).await?;
+        name(&mut tx, company, &pipeline).await?;
+        let kept = kept(&mut tx, company, pipeline.id).await?;
+        tx.commit().await?;
+        Ok(kept)
+    }
+
+    /// Deletes a pipeline that holds no deals.
+    ///
+    /// # Errors
+    /// NotFound, Stale; Conflict when it holds deals, or is the default one.
+    pub async fn delete_pipeline(
+        &self,
+        caller: &Caller,
+        id: &str,
+        etag: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        caller.require("pipelines:manage")?;
+        let company = caller.company_id();
+        let mut tx = self.db.begin(caller).await?;
+        let pipeline = locked(&mut tx, company, id, etag).await?;
+        let stages: Vec<Uuid> = pipeline.stages.iter().map(|stage| stage.id).collect();
+        store::lock_out(&mut tx, company, &stages).await?;
+        let held: i64 = store::held(&mut tx, company, &stages)
+            .await?
+            .iter()
+            .map(|(_, deals)| deals)
+            .sum();
+        if held > 0 {
+            return Err(error::Error::PipelineInUse(held).into());
+        }
+        if pipeline.is_default {
+            return Err(error::Error::DefaultPipeline.into());
+        }
+        // Deleted deals may be restored: into the default pipeline then.
+        let home = default_pipeline(&mut tx, company, now).await?;
+        if let Some(first) = home.stage(None) {
+            for stage in &stages {
+                move_deals(&mut tx, caller, (*stage, first.id), now).await?;
+            }
+        }
+        store::remove(&mut tx, company, pipeline.id).await?;
+        forget(
+            &mut tx,
+            company,
+            "pipeline",
+            &[(pipeline.id, &pipeline.name)],
+            pipeline.version + 1,
+        )
+        .await?;
+        let names: Vec<_> = pipeline
+            .stages
+            .iter()
+            .map(|stage| (stage.id, &stage.name))
+            .collect();
+        forget(&mut tx, company, "stage", &names, pipeline.version + 1).await?;
+        tx.commit().await
+    }
+
+    /// Empties and removes the stages that a change leaves out.
+    async fn leave_out(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        pipeline: &Pipeline,
+        left_out: &[(Stage, Option<Uuid>)],
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let company = caller.company_id();
+        let ids: Vec<Uuid> = left_out.iter().map(|(stage, _)| stage.id).collect();
+        store::lock_out(tx, company, &ids).await?;
+        let held = store::held(tx, company, &ids).await?;
+        for (stage, goal) in left_out {
+            let deals = held.iter().find(|(id, _)| *id == stage.id);
+            if let (None, Some((_, deals))) = (goal, deals) {
+                return Err(error::Error::StageInUse {
+                    stage: stage.name.clone(),
+                    deals: *deals,
+                }
+                .into());
+            }
+            // Without a goal there are deleted deals at most, which may be restored.
+            if let Some(goal) = goal.or_else(|| pipeline.stage(None).map(|first| first.id)) {
+                move_deals(tx, caller, (stage.id, goal), now).await?;
+            }
+        }
+        store::remove_stages(tx, company, &ids).await?;
+        let names: Vec<_> = left_out
+            .iter()
+            .map(|(stage, _)| (stage.id, &stage.name))
+            .collect();
+        forget(tx, company, "stage", &names, pipeline.version).await
+    }
+}
+
+/// The pipeline, locked with all others of the company until the transaction ends.
+async fn locked(tx: &mut TenantTx, company: Uuid, id: &str, etag: &str) -> Result<Pipeline, Error> {
+    let id = write::parse_id(id)?;
+    store::lock(tx, company).await?;
+    let pipeline = store::get(tx, company, id)
+        .await?
+        .ok_or_else(|| Error::not_found("pipeline"))?;
+    if etag.is_empty() || etag == "*" || etag == pipeline.version.to_string() {
+        Ok(pipeline)
+    } else {
+        Err(Error::stale())
+    }
+}
+
+/// A pipeline as the database keeps it.
+async fn kept(tx: &mut TenantTx, company: Uuid, id: Uuid) -> Result<Pipeline, Error> {
+    store::get(tx, company, id)
+        .await?
+        .ok_or_else(|| Error::internal("a pipeline that was saved is not there"))
+}
+
+/// Lets open deals become as likely as their stages now are, unless a person set another probability.
+async fn follow_likelihoods(
+    tx: &mut TenantTx,
+    caller: &Caller,
+    before: &Pipeline,
+    after: &Pipeline,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    for stage in &after.stages {
+        let old = before.stage(Some(stage.id));
+        if old.is_some_and(|old| old.probability != stage.probability) {
+            move_deals(tx, caller, (stage.id, stage.id), now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves every deal of a stage into another, remembers it and tells it.
+async fn move_deals(
+    tx: &mut TenantTx,
+    caller: &Caller,
+    (from, to): (Uuid, Uuid),
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let (company, by) = (caller.company_id(), caller.user_id());
+    let moved = store::move_all(tx, company, (from, to), by, now).await?;
+    if moved.is_empty() {
+        return Ok(());
+    }
+    store::note(tx, company, &moved, by, now).await?;
+    let told: Vec<Outgoing> = moved
+        .chunks(TOLD_AT_ONCE)
+        .map(|deals| {
+            let changes = deals.iter().map(|deal| change_of(deal, by, now)).collect();
+            Outgoing::new(company, by, &DealsChanged { changes })
+        })
+        .collect();
+    outbox::put(tx, &told).await?;
+    Ok(())
+}
+
+fn change_of(deal: &Entered, by: Option<Uuid>, now: OffsetDateTime) -> RecordChange {
+    RecordChange {
+        id: deal.id.to_string(),
+        name: deal.name.clone(),
+        deleted: deal.is_deleted,
+        version: deal.version,
+        action: "moved".to_owned(),
+        fields: deal.fields().into_iter().map(str::to_owned).collect(),
+        owner_id: deal.owner_id.map(|id| id.to_string()),
+        by: by.map(|id| id.to_string()),
+        at: Some(Timestamp {
+            seconds: now.unix_timestamp(),
+            nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
+        }),
+    }
+}
+
+/// Marks what is gone, so that nothing new refers to it; its name is still known.
+async fn forget(
+    tx: &mut TenantTx,
+    company: Uuid,
+    kind: &str,
+    gone: &[(Uuid, &String)],
+    version: i64,
+) -> Result<(), Error> {
+    let gone: Vec<_> = gone
+        .iter()
+        .map(|(id, name)| RecordChange {
+            deleted: true,
+            ..named(*id, name, version)
+        })
+        .collect();
+    refs::apply(tx, company, kind, &gone).await
+}
