@@ -1,7 +1,10 @@
 //! The service activities: calls, mails, meetings, notes and tasks beside the records they are about.
 //!
-//! Its contract stands; its work comes with an issue of its own. Until then every rpc answers UNIMPLEMENTED after
-//! the guard has judged the caller, and its schema holds nothing but what every service has.
+//! Its contract stands; the work on its own records comes with an issue of its own. Until then it searches those of the
+//! other services ([`search`]); every other rpc answers UNIMPLEMENTED after the guard has judged the caller, and its schema
+//! holds nothing but what every service has.
+
+pub mod search;
 
 use kontor_chassis::Host;
 use kontor_chassis::error::Error;
@@ -20,7 +23,7 @@ use kontor_proto::activities::v1::calendar_service_server::{CalendarService, Cal
 use kontor_proto::activities::v1::notification_service_server::{
     NotificationService, NotificationServiceServer,
 };
-use kontor_proto::activities::v1::search_service_server::{SearchService, SearchServiceServer};
+use kontor_proto::activities::v1::search_service_server::SearchServiceServer;
 use kontor_proto::activities::v1::timeline_service_server::{TimelineService, TimelineServiceServer};
 use tonic::service::{Routes, RoutesBuilder};
 
@@ -37,7 +40,6 @@ impl ActivitySetupService for Declared {}
 impl ActivityTransferService for Declared {}
 impl CalendarService for Declared {}
 impl NotificationService for Declared {}
-impl SearchService for Declared {}
 impl TimelineService for Declared {}
 
 /// Starts the service and answers its rpcs.
@@ -45,7 +47,7 @@ impl TimelineService for Declared {}
 /// # Errors
 /// None yet.
 #[allow(clippy::unused_async, reason = "every service starts in the same way")]
-pub async fn run(_host: Host, _bus: Bus) -> Result<Routes, Error> {
+pub async fn run(host: Host, _bus: Bus) -> Result<Routes, Error> {
     let mut routes = RoutesBuilder::default();
     routes
         .add_service(ActivityServiceServer::new(Declared))
@@ -54,7 +56,7 @@ pub async fn run(_host: Host, _bus: Bus) -> Result<Routes, Error> {
         .add_service(ActivityTransferServiceServer::new(Declared))
         .add_service(CalendarServiceServer::new(Declared))
         .add_service(NotificationServiceServer::new(Declared))
-        .add_service(SearchServiceServer::new(Declared))
+        .add_service(SearchServiceServer::new(search::Search::new(host.peers)))
         .add_service(TimelineServiceServer::new(Declared));
     Ok(routes.routes())
 }

@@ -1,5 +1,6 @@
 //! Decode, one call, encode.
 
+mod forecast;
 mod history;
 mod pipelines;
 mod transfer;
@@ -47,11 +48,7 @@ impl Grpc {
         let stage = |deal: &v1::Deal| -> Option<Uuid> { deal.stage_id.as_deref()?.parse().ok() };
         let stages: Vec<Uuid> = deals.iter().filter_map(stage).collect();
         let limits = self.deals.rotting_days(caller, &stages).await?;
-        for deal in deals {
-            let limit = stage(deal).and_then(|stage| limits.get(&stage)).copied();
-            let is_open = deal.status() == v1::DealStatus::Open;
-            deal.is_rotting = is_open && pipeline::is_rotting(limit, deal.days_in_stage);
-        }
+        mark_rotting(deals, |deal| limits.get(&stage(deal)?).copied());
         Ok(())
     }
 
@@ -61,6 +58,14 @@ impl Grpc {
             .take(caller, id, etag, step, OffsetDateTime::now_utc())
             .await?;
         self.shown(caller, deal).await
+    }
+}
+
+/// Marks those that are longer in their stages than the limits allow.
+fn mark_rotting(deals: &mut [v1::Deal], limit: impl Fn(&v1::Deal) -> Option<i32>) {
+    for deal in deals {
+        let is_open = deal.status() == v1::DealStatus::Open;
+        deal.is_rotting = is_open && pipeline::is_rotting(limit(deal), deal.days_in_stage);
     }
 }
 

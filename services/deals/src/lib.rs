@@ -14,6 +14,7 @@ pub mod events;
 pub mod grpc;
 pub mod imports;
 pub mod model;
+pub mod month;
 pub mod pipeline;
 pub mod references;
 pub mod service;
@@ -22,6 +23,7 @@ pub mod store;
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::deals::v1::{
+    deal_forecast_service_server::DealForecastServiceServer,
     deal_history_service_server::DealHistoryServiceServer, deal_service_server::DealServiceServer,
     deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
@@ -51,6 +53,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let grpc = grpc::Grpc::new(deals, imports);
     Ok(Routes::new(DealServiceServer::new(grpc.clone()))
         .add_service(PipelineServiceServer::new(grpc.clone()))
+        .add_service(DealForecastServiceServer::new(grpc.clone()))
         .add_service(DealHistoryServiceServer::new(grpc.clone()))
         .add_service(DealTransferServiceServer::new(grpc)))
 }

@@ -1,11 +1,16 @@
 //! The use-cases of deals: may they, begin, load, rule, save, tell, commit.
 
+mod board;
 pub mod companies;
 pub mod convert;
+mod forecast;
 pub mod pipelines;
 mod places;
+mod quotas;
+mod stages;
 mod stats;
 mod steps;
+mod win_loss;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
 use kontor_proto::{deals::v1, records::v1::ListQuery};

@@ -2,7 +2,10 @@
 
 pub mod companies;
 pub mod pipelines;
+pub mod quotas;
+pub mod stages;
 pub mod steps;
+pub mod sums;
 
 use std::collections::HashMap;
 

@@ -3,6 +3,7 @@
 use kontor_chassis::Caller;
 use kontor_proto::deals::v1::{self, deal_history_service_server::DealHistoryService};
 use kontor_records::history::Page;
+use time::OffsetDateTime;
 use tonic::{Request, Response};
 
 use super::{Answer, Grpc};
@@ -22,5 +23,17 @@ impl DealHistoryService for Grpc {
             changes,
             next_page_token,
         }))
+    }
+
+    async fn list_deal_stages(
+        &self,
+        request: Request<v1::ListDealStagesRequest>,
+    ) -> Answer<v1::ListDealStagesResponse> {
+        let caller = Caller::of(&request)?;
+        let stages = self
+            .deals
+            .stages(&caller, &request.get_ref().id, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::ListDealStagesResponse { stages }))
     }
 }

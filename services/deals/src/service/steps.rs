@@ -2,7 +2,7 @@
 
 use kontor_chassis::{Caller, Error};
 use kontor_records::{
-    Record,
+    Record, Value,
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
@@ -27,11 +27,10 @@ impl Deals {
         now: OffsetDateTime,
     ) -> Result<Deal, Error> {
         let id = write::parse_id(id)?;
-        if let Step::Lose(reason) = &step
-            && !(1..=500).contains(&reason.trim().chars().count())
-        {
-            return Err(error::Error::ReasonRequired.into());
-        }
+        let step = match step {
+            Step::Lose(reason) => Step::Lose(read_reason(reason)?),
+            Step::Win | Step::Reopen => step,
+        };
         let mut tx = self.db.begin(caller).await?;
         let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(etag)?;
@@ -48,5 +47,15 @@ impl Deals {
         let deal = write::update(&mut tx, &before, after, Change::new(caller, now, action)).await?;
         tx.commit().await?;
         Ok(deal)
+    }
+}
+
+/// Why a deal is lost, judged as every text of a deal is.
+fn read_reason(given: String) -> Result<String, Error> {
+    let leaf = Deal::description().find("lost_reason");
+    match leaf.map(|leaf| leaf.admit(Value::Text(given))) {
+        Some(Ok(Value::Text(reason))) => Ok(reason),
+        Some(Err(fault)) => Err(Error::invalid_field("reason", fault.code, fault.message)),
+        Some(Ok(_)) | None => Err(error::Error::ReasonRequired.into()),
     }
 }

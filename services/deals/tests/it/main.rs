@@ -4,6 +4,7 @@
 
 mod board;
 mod conversions;
+mod forecast;
 mod imports;
 mod pipelines;
 mod records;

@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) db: Db,
     pub(crate) company: Uuid,
     pub(crate) user: Uuid,
+    /// How far the rights to deals reach.
+    scope: &'static str,
     pub(crate) grpc: Grpc,
     pub(crate) imports: Imports<Importing>,
 }
@@ -82,6 +84,7 @@ impl World {
             db,
             company: Uuid::now_v7(),
             user: Uuid::now_v7(),
+            scope: "all",
             grpc: Grpc::new(deals, imports.clone()),
             imports,
         }
@@ -90,9 +93,22 @@ impl World {
     /// The same service for a member of another company.
     pub(crate) fn elsewhere(&self) -> Self {
         Self {
-            db: self.db.clone(),
             company: Uuid::now_v7(),
+            ..self.colleague("all")
+        }
+    }
+
+    /// The same service for another member of the company, who may do everything with the own deals.
+    pub(crate) fn rep(&self) -> Self {
+        self.colleague("own")
+    }
+
+    fn colleague(&self, scope: &'static str) -> Self {
+        Self {
+            db: self.db.clone(),
+            company: self.company,
             user: Uuid::now_v7(),
+            scope,
             grpc: self.grpc.clone(),
             imports: self.imports.clone(),
         }
@@ -100,7 +116,7 @@ impl World {
 
     pub(crate) fn caller(&self) -> Caller {
         let rights = ["read", "create", "update", "delete", "import", "export"];
-        let rights = rights.map(|right| format!("deals:{right}"));
+        let rights = rights.map(|right| format!("deals:{right}:{}", self.scope));
         let pipelines = ["pipelines:read", "pipelines:manage"].map(str::to_owned);
         let rights = Permissions::parse(rights.into_iter().chain(pipelines));
         Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
