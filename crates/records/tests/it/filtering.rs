@@ -1,7 +1,7 @@
 //! Which records a list means: typed filters, expressions, search.
 
+use crate::lead::v1;
 use kontor_chassis::Kind;
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1::{ListQuery, Money};
 use kontor_records::{query, stats};
 

@@ -1,6 +1,6 @@
-//! A kind of record for the tests of this crate: the leads of the contract, as their own service describes them.
+//! A kind of record for the tests of this crate: it has every kind of field, and a message of its own, so that a field that the
+//! contract gains does not touch it.
 
-use kontor_proto::leads::v1;
 use kontor_records::{Address, Money, choice, group, record};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -113,6 +113,69 @@ impl Lead {
         match &self.first_name {
             Some(first) => format!("{first} {}", self.last_name),
             None => self.last_name.clone(),
+        }
+    }
+}
+
+/// The words of the contract, and this crate's own lead.
+#[allow(
+    unreachable_pub,
+    reason = "the message of a record is as public as the record"
+)]
+pub(crate) mod v1 {
+    use kontor_proto::records::v1::{Address, Money, Reference};
+    use prost_types::{Struct, Timestamp};
+
+    pub(crate) use kontor_proto::leads::v1::*;
+
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Lead {
+        pub id: String,
+        pub company_id: String,
+        pub first_name: Option<String>,
+        pub last_name: String,
+        pub full_name: String,
+        pub email: Option<String>,
+        pub phone: Option<String>,
+        pub mobile: Option<String>,
+        pub title: Option<String>,
+        pub company_name: Option<String>,
+        pub website: Option<String>,
+        pub industry: Option<String>,
+        pub employee_count: Option<i64>,
+        pub annual_revenue: Option<Money>,
+        pub budget: Option<Money>,
+        pub timeline: Option<i32>,
+        pub source: Option<i32>,
+        pub status: i32,
+        pub disqualified_reason: Option<String>,
+        pub rating: Option<i32>,
+        pub score: i32,
+        pub address: Option<Address>,
+        pub territory_id: Option<String>,
+        pub owner_id: Option<String>,
+        pub utm: Option<Utm>,
+        pub activity_count: i32,
+        pub last_activity_at: Option<Timestamp>,
+        pub description: Option<String>,
+        pub tags: Vec<String>,
+        pub custom_fields: Option<Struct>,
+        pub conversion: Option<LeadConversionRef>,
+        pub created_by: Option<String>,
+        pub updated_by: Option<String>,
+        pub created_at: Option<Timestamp>,
+        pub updated_at: Option<Timestamp>,
+        pub deleted_at: Option<Timestamp>,
+        pub etag: String,
+        pub owner: Option<Reference>,
+        pub territory: Option<Reference>,
+    }
+
+    impl Lead {
+        pub fn source(&self) -> LeadSource {
+            self.source
+                .and_then(|number| LeadSource::try_from(number).ok())
+                .unwrap_or_default()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a request may bring, new or as a change.
 
+use crate::lead::v1;
 use kontor_chassis::FieldErrors;
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1 as records;
 use kontor_records::write::{self, Change};
 use kontor_records::{Record as _, history};

@@ -1,7 +1,7 @@
 //! How far a permission reaches is the same for every operation.
 
+use crate::lead::v1;
 use kontor_chassis::{Caller, Kind};
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1::{ListQuery, RecordChange, TerritoryChange};
 use kontor_records::query::Selection;
 use kontor_records::write::{self, Which};

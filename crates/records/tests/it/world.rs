@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::lead::v1;
 use kontor::migrate::{self, Schema};
 use kontor::servers::Postgres;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::{Caller, Db, TenantTx};
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1::{FieldFilter, ListQuery};
 use kontor_records::Record as _;
 use kontor_records::query::{self, Page};

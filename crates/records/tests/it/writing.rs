@@ -1,7 +1,7 @@
 //! Making, changing, deleting and restoring.
 
+use crate::lead::v1;
 use kontor_chassis::{Error, FieldErrors, Kind};
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1 as records;
 use kontor_records::write::{self, Change, Which};
 use kontor_records::{Record as _, history};
