@@ -154,6 +154,8 @@ record! {
         description: Option<String> = lines(10_000).import(&["notes", "comments"]),
         /// What it became.
         conversion: BecameOf = group().read_only(),
+        /// The person's page on LinkedIn.
+        linkedin_url: Option<String> = link().import(&["linkedin", "linkedin profile"]),
     }
     internal {
         /// A person put it into its territory, or out of all.

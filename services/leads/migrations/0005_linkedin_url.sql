@@ -1,0 +1,3 @@
+-- The person's page on LinkedIn: where a seller looks first.
+
+alter table leads.leads add column linkedin_url text;
