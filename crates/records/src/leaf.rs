@@ -55,7 +55,7 @@ pub struct Leaf {
     pub path: &'static str,
     /// Its name in filters, orders, files and the history: `address.city`, `budget`, `budget_currency`.
     pub name: &'static str,
-    /// Its column.
+    /// Its column, or the expression that is read in its place.
     pub column: &'static str,
     /// What it holds.
     pub kind: Kind,
@@ -107,6 +107,7 @@ pub struct Spec {
     pub(crate) filterable: bool,
     pub(crate) searchable: bool,
     pub(crate) refers: Option<&'static str>,
+    pub(crate) column: Option<&'static str>,
 }
 
 impl Spec {
@@ -125,6 +126,7 @@ impl Spec {
             filterable: true,
             searchable: false,
             refers: None,
+            column: None,
         }
     }
 
@@ -163,6 +165,14 @@ impl Spec {
     pub const fn generated(mut self) -> Self {
         self.generated = true;
         self.read_only()
+    }
+
+    /// Read by this expression over the row's other columns, in parentheses, where no column can hold it: it depends on
+    /// the time of day or on another table.
+    #[must_use]
+    pub const fn computed(mut self, sql: &'static str) -> Self {
+        self.column = Some(sql);
+        self.generated()
     }
 
     /// Kept for the service itself: not listed, filtered or exported.
@@ -310,7 +320,7 @@ impl Leaf {
         Self {
             path: field,
             name: field,
-            column: field,
+            column: spec.column.unwrap_or(field),
             kind,
             label: spec.label.map_or_else(|| label(field), str::to_owned),
             synonyms: spec.synonyms,

@@ -41,7 +41,8 @@
 /// - `title`: what a person calls it. It is told with the statement that writes the record, so it can't come from a
 ///   generated column.
 /// - `computed`: fields of the message made from the record when it is sent. For one that is filtered or sorted by, make
-///   a generated column and a field with `.generated()` instead.
+///   a generated column and a field with `.generated()` instead, or a field with `.computed("…")` where the database can't
+///   keep it.
 /// - `expand`: summaries of references, and the field that holds the id.
 ///
 /// The table also has the column `search text not null default ''`.

@@ -10,14 +10,8 @@ use kontor_proto::deals::v1::{self, deal_service_server::DealService};
 use kontor_records::{Record, query::Page, transfer::Imports};
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use crate::{
-    imports::Importing,
-    model::{Deal, Step},
-    pipeline,
-    service::Deals,
-};
+use crate::{imports::Importing, model::Step, service::Deals};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -35,37 +29,12 @@ impl Grpc {
         Self { deals, imports }
     }
 
-    /// A deal with what its stage says of it.
-    async fn shown(&self, caller: &Caller, deal: Deal) -> Result<v1::Deal, Status> {
-        let mut deals = [deal.into_message()];
-        self.mark_rotting(caller, &mut deals).await?;
-        let [deal] = deals;
-        Ok(deal)
-    }
-
-    /// Marks those that are longer in their stages than those allow.
-    async fn mark_rotting(&self, caller: &Caller, deals: &mut [v1::Deal]) -> Result<(), Status> {
-        let stage = |deal: &v1::Deal| -> Option<Uuid> { deal.stage_id.as_deref()?.parse().ok() };
-        let stages: Vec<Uuid> = deals.iter().filter_map(stage).collect();
-        let limits = self.deals.rotting_days(caller, &stages).await?;
-        mark_rotting(deals, |deal| limits.get(&stage(deal)?).copied());
-        Ok(())
-    }
-
     async fn take(&self, caller: &Caller, id: &str, etag: &str, step: Step) -> Result<v1::Deal, Status> {
         let deal = self
             .deals
             .take(caller, id, etag, step, OffsetDateTime::now_utc())
             .await?;
-        self.shown(caller, deal).await
-    }
-}
-
-/// Marks those that are longer in their stages than the limits allow.
-fn mark_rotting(deals: &mut [v1::Deal], limit: impl Fn(&v1::Deal) -> Option<i32>) {
-    for deal in deals {
-        let is_open = deal.status() == v1::DealStatus::Open;
-        deal.is_rotting = is_open && pipeline::is_rotting(limit(deal), deal.days_in_stage);
+        Ok(deal.into_message())
     }
 }
 
@@ -79,7 +48,7 @@ impl DealService for Grpc {
             .create(&caller, message, OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::CreateDealResponse {
-            deal: Some(self.shown(&caller, deal).await?),
+            deal: Some(deal.into_message()),
         }))
     }
 
@@ -87,12 +56,11 @@ impl DealService for Grpc {
         let caller = Caller::of(&request)?;
         let query = request.into_inner().query.unwrap_or_default();
         let Page {
-            mut records,
+            records,
             next_page_token,
             total_size,
             total_size_is_estimate,
         } = self.deals.list(&caller, &query).await?;
-        self.mark_rotting(&caller, &mut records).await?;
         Ok(Response::new(v1::ListDealsResponse {
             deals: records,
             next_page_token,
@@ -104,9 +72,7 @@ impl DealService for Grpc {
     async fn get_deal(&self, request: Request<v1::GetDealRequest>) -> Answer<v1::GetDealResponse> {
         let caller = Caller::of(&request)?;
         let v1::GetDealRequest { id, expand } = request.into_inner();
-        let mut deals = [self.deals.get(&caller, &id, &expand).await?];
-        self.mark_rotting(&caller, &mut deals).await?;
-        let [deal] = deals;
+        let deal = self.deals.get(&caller, &id, &expand).await?;
         Ok(Response::new(v1::GetDealResponse { deal: Some(deal) }))
     }
 
@@ -126,7 +92,7 @@ impl DealService for Grpc {
             .update(&caller, request.into_inner(), OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::UpdateDealResponse {
-            deal: Some(self.shown(&caller, deal).await?),
+            deal: Some(deal.into_message()),
         }))
     }
 
@@ -150,7 +116,7 @@ impl DealService for Grpc {
             .restore(&caller, &id, &etag, OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::RestoreDealResponse {
-            deal: Some(self.shown(&caller, deal).await?),
+            deal: Some(deal.into_message()),
         }))
     }
 
@@ -164,7 +130,7 @@ impl DealService for Grpc {
             .assign_owner(&caller, request.into_inner(), OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::AssignDealOwnerResponse {
-            deal: Some(self.shown(&caller, deal).await?),
+            deal: Some(deal.into_message()),
         }))
     }
 
@@ -175,7 +141,7 @@ impl DealService for Grpc {
             .move_to(&caller, request.into_inner(), OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::MoveDealResponse {
-            deal: Some(self.shown(&caller, deal).await?),
+            deal: Some(deal.into_message()),
         }))
     }
 

@@ -4,8 +4,8 @@
 //! ([`service::convert`]); identity tells of companies, which begin with a pipeline, and of members, who own deals;
 //! accounts, contacts and leads tell of the records that a deal refers to.
 //!
-//! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`conversion`] (what a lead writes into
-//! one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`company`] and [`month`] (what sums are
+//! made in), [`conversion`] (what a lead writes into one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
 pub mod company;
 pub mod conversion;

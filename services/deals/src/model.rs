@@ -5,7 +5,7 @@ use kontor_records::{Money, choice, record};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::pipeline::{self, Stage};
+use crate::pipeline::Stage;
 
 choice! {
     /// Where a deal stands.
@@ -73,6 +73,17 @@ record! {
         source: Option<String> = text(100).import(&["lead source", "deal source"]),
         /// How it counts in the forecast.
         forecast_category: ForecastCategory = choice(),
+        /// Whole days since it came into its stage, until it was closed.
+        days_in_stage: i32 = whole(0, i64::MAX).computed(
+            "(greatest(floor(extract(epoch from coalesce(closed_at, now()) - stage_entered_at) / 86400), 0)::integer)",
+        ),
+        /// Open, and longer in its stage than the stage's `rotting_days`.
+        is_rotting: bool = flag().computed(
+            "(status = 'open' and coalesce(
+                floor(extract(epoch from now() - stage_entered_at) / 86400)
+                    > (select s.rotting_days from deals.stages s where s.id = stage_id),
+                false))",
+        ),
         /// Free text.
         description: Option<String> = lines(32_000).import(&["notes"]),
     }
@@ -82,10 +93,7 @@ record! {
         /// Since when it is in its stage.
         stage_entered_at: OffsetDateTime = moment(),
     }
-    computed {
-        days_in_stage: |deal| pipeline::days_between(deal.stage_entered_at, OffsetDateTime::now_utc()),
-        is_rotting: |_| false,
-    }
+    computed {}
     expand {
         account: account_id,
         contacts: contact_ids,

@@ -80,12 +80,6 @@ impl Pipeline {
     }
 }
 
-/// Whether an open deal has been in its stage for longer than the stage allows.
-#[must_use]
-pub fn is_rotting(rotting_days: Option<i32>, days_in_stage: i32) -> bool {
-    rotting_days.is_some_and(|limit| days_in_stage > limit)
-}
-
 /// Whole days from one moment to another; never below zero.
 #[must_use]
 pub fn days_between(from: OffsetDateTime, to: OffsetDateTime) -> i32 {
@@ -131,13 +125,6 @@ mod tests {
             "Proposal"
         );
         assert_eq!(pipeline.stage(Some(Uuid::nil())), None);
-    }
-
-    #[test]
-    fn a_deal_rots_when_it_is_longer_in_a_stage_than_the_stage_allows() {
-        assert!(!is_rotting(Some(14), 14));
-        assert!(is_rotting(Some(14), 15));
-        assert!(!is_rotting(None, 10_000));
     }
 
     #[test]

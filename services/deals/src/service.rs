@@ -268,19 +268,6 @@ impl Deals {
         refs::check(tx, caller, before, deal, &self.homes).await
     }
 
-    /// After how many days in their stages deals rot, by stage.
-    ///
-    /// # Errors
-    /// As the database fails.
-    pub async fn rotting_days(
-        &self,
-        caller: &Caller,
-        stages: &[Uuid],
-    ) -> Result<std::collections::HashMap<Uuid, i32>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        Ok(store::rotting_days(&mut tx, caller.company_id(), stages).await?)
-    }
-
     /// Follows a change of pipeline or stage: a pipeline alone means its first stage, a stage alone its own pipeline; the
     /// card goes behind all others there.
     async fn settle_stage(

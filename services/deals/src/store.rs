@@ -7,8 +7,6 @@ pub mod stages;
 pub mod steps;
 pub mod sums;
 
-use std::collections::HashMap;
-
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -159,27 +157,4 @@ pub async fn spread(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Resu
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// After how many days deals of these stages rot, of those stages where they do.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn rotting_days(
-    conn: &mut PgConnection,
-    company: Uuid,
-    stages: &[Uuid],
-) -> Result<HashMap<Uuid, i32>, sqlx::Error> {
-    let rows: Vec<(Uuid, i32)> = sqlx::query_as(
-        "select id, rotting_days
-         from deals.stages
-         where company_id = $1
-           and id = any ($2)
-           and rotting_days is not null",
-    )
-    .bind(company)
-    .bind(stages)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().collect())
 }

@@ -78,10 +78,7 @@ pub async fn list<R: Record>(
     let more = records.len() > size;
     records.truncate(size);
     let next_page_token = match records.last() {
-        Some(last) if more => identity.token(&Cursor {
-            place: order.place(&last.values()),
-            typos: selection.typos,
-        })?,
+        Some(last) if more => identity.token(&order.cursor(&last.values(), selection.typos))?,
         _ => String::new(),
     };
     let (total_size, total_size_is_estimate) = if query.include_total == Some(false) {

@@ -22,4 +22,4 @@ pub use list::{Page, list, page_size};
 pub use order::Order;
 pub use search::MAKE_SEARCH_INDEXABLE;
 pub use selection::Selection;
-pub use token::Cursor;
+pub use token::{Cursor, Identity};

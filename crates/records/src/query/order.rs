@@ -3,6 +3,7 @@
 use kontor_chassis::FieldErrors;
 
 use super::condition::{Condition, joined};
+use super::token::Cursor;
 use crate::description::Description;
 use crate::leaf::Leaf;
 use crate::value::Value;
@@ -94,13 +95,18 @@ impl Order {
         self.keys.iter().map(word).collect::<Vec<_>>().join(",")
     }
 
-    /// The values of a record that decide its place.
-    pub(crate) fn place(&self, values: &[Value]) -> Vec<Value> {
-        self.keys.iter().map(|key| values[key.leaf].clone()).collect()
+    /// The place of a record with these values.
+    #[must_use]
+    pub fn cursor(&self, values: &[Value], typos: bool) -> Cursor {
+        Cursor {
+            place: self.keys.iter().map(|key| values[key.leaf].clone()).collect(),
+            typos,
+        }
     }
 
     /// The leaves in order, for reading a place back.
-    pub(crate) fn leaves<'d>(&self, description: &'d Description) -> Vec<&'d Leaf> {
+    #[must_use]
+    pub fn leaves<'d>(&self, description: &'d Description) -> Vec<&'d Leaf> {
         self.keys
             .iter()
             .map(|key| &description.leaves[key.leaf])

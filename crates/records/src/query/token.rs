@@ -33,10 +33,12 @@ struct Written {
 }
 
 /// What a list is told apart by: its kind, company, caller's reach, filters and order.
-pub(crate) struct Identity(Sha256);
+pub struct Identity(Sha256);
 
 impl Identity {
-    pub(crate) fn of<R: Record>(caller: &Caller, query: &ListQuery, order: &Order) -> Self {
+    /// Of a list of this kind.
+    #[must_use]
+    pub fn of<R: Record>(caller: &Caller, query: &ListQuery, order: &Order) -> Self {
         let description = R::description();
         let mut hash = Sha256::new();
         // Each part ends with a byte that UTF-8 never has, so that no two lists read alike.
@@ -76,7 +78,7 @@ impl Identity {
     ///
     /// # Errors
     /// Internal, never in practice: text can be written as JSON.
-    pub(crate) fn token(&self, cursor: &Cursor) -> Result<String, Error> {
+    pub fn token(&self, cursor: &Cursor) -> Result<String, Error> {
         let written = Written {
             k: cursor.place.iter().map(exact_text).collect(),
             t: cursor.typos,
@@ -91,7 +93,7 @@ impl Identity {
     ///
     /// # Errors
     /// Invalid `invalid_page_token` for anything but a token of this very list.
-    pub(crate) fn cursor(&self, token: &str, leaves: &[&Leaf]) -> Result<Option<Cursor>, Error> {
+    pub fn cursor(&self, token: &str, leaves: &[&Leaf]) -> Result<Option<Cursor>, Error> {
         if token.is_empty() {
             return Ok(None);
         }

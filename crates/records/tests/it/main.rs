@@ -10,6 +10,7 @@ mod indexes;
 mod lead;
 mod listing;
 mod matching;
+mod paging;
 mod patching;
 mod reaching;
 mod surviving;

@@ -15,14 +15,10 @@ impl DealForecastService for Grpc {
         request: Request<v1::GetDealBoardRequest>,
     ) -> Answer<v1::GetDealBoardResponse> {
         let caller = Caller::of(&request)?;
-        let mut board = self
+        let board = self
             .deals
             .board(&caller, request.into_inner(), OffsetDateTime::now_utc())
             .await?;
-        for stage in &mut board.stages {
-            let limit = stage.stage.as_ref().and_then(|stage| stage.rotting_days);
-            super::mark_rotting(&mut stage.deals, |_| limit);
-        }
         Ok(Response::new(board))
     }
 

@@ -126,3 +126,42 @@ async fn a_card_is_put_behind_an_open_one_of_the_stage_only() {
         .unwrap_err();
     assert_eq!(fields(&behind_closed), [("after_id", "unknown_reference")]);
 }
+
+#[tokio::test]
+async fn eight_who_move_cards_at_once_lose_none_and_put_no_two_on_one_place() {
+    let world = World::new().await;
+    let names: Vec<String> = (0..12).map(|n| format!("card {n}")).collect();
+    let ids = cards(&world, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let pipeline = sales(&world).await;
+    let mover = |who: usize| {
+        let (world, ids, pipeline) = (&world, &ids, &pipeline);
+        async move {
+            for step in 0..12 {
+                let at = |n: usize| ids[(who * 5 + step * n) % ids.len()].as_str();
+                let after = (step % 3 != 0).then(|| at(11));
+                match put(world, at(7), stage_id(pipeline, (who + step) % 4), after).await {
+                    Ok(_) => {}
+                    // Its neighbour has gone on to another stage, or is the card itself.
+                    Err(error) => assert_eq!(fields(&error), [("after_id", "unknown_reference")]),
+                }
+            }
+        }
+    };
+    tokio::join!(
+        mover(0),
+        mover(1),
+        mover(2),
+        mover(3),
+        mover(4),
+        mover(5),
+        mover(6),
+        mover(7)
+    );
+    let request = world.asks(v1::ListDealsRequest { query: None });
+    let deals = answer(world.grpc.list_deals(request).await).unwrap().deals;
+    let places: std::collections::HashSet<_> = deals
+        .iter()
+        .map(|deal| (deal.stage_id.clone(), deal.position))
+        .collect();
+    assert_eq!((deals.len(), places.len()), (12, 12));
+}

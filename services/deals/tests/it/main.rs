@@ -8,4 +8,5 @@ mod forecast;
 mod imports;
 mod pipelines;
 mod records;
+mod stages;
 mod world;

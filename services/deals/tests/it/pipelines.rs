@@ -23,7 +23,7 @@ pub(crate) async fn create(world: &World, pipeline: v1::Pipeline) -> Result<v1::
     Ok(made.pipeline.unwrap())
 }
 
-async fn update(
+pub(crate) async fn update(
     world: &World,
     id: &str,
     pipeline: v1::Pipeline,
