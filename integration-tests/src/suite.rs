@@ -298,6 +298,20 @@ impl Suite {
             .url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor")
     }
 
+    /// Runs `kontor` with the settings of the suite.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn run(&self, arguments: &[&str]) {
+        let status = self
+            .running()
+            .command(arguments)
+            .status()
+            .await
+            .expect("the executable");
+        assert!(status.success(), "kontor {arguments:?}: {status}");
+    }
+
     /// Waits until every fact that was told has arrived: outboxes empty, and no inbox has grown for a while.
     pub async fn quiet(&self) {
         let mut last = (-1, 0);

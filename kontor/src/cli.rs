@@ -44,6 +44,12 @@ pub enum Command {
         #[arg(long)]
         status: bool,
     },
+    /// The keys that sign access tokens.
+    Keys {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Loads the demonstration company into a running suite.
     Demo {
         /// The gateway. Default: KONTOR_GATEWAY_LISTEN on this machine.
@@ -55,4 +61,12 @@ pub enum Command {
     },
     /// Prints the settings in force, what is reachable, pending and wrong. Exits with 1 when something is wrong.
     Doctor,
+}
+
+/// What `kontor keys` can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Makes a new key in KONTOR_KEYS_DIR. It signs in a minute; tokens of the old one count until they expire, so that
+    /// nobody is signed out. Nothing has to be restarted.
+    Rotate,
 }

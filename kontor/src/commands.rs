@@ -57,6 +57,28 @@ pub async fn up(config: Option<&Path>, distributed: bool, demo: bool) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
+/// `kontor keys rotate`.
+///
+/// # Errors
+/// When the folder of keys can't be read or written.
+pub fn rotate_keys(config: Option<&Path>) -> Result<ExitCode> {
+    let settings = private::settings(config)?;
+    let token_life = time::Duration::seconds(settings.access_token_seconds.into());
+    let now = time::OffsetDateTime::now_utc();
+    let rotated = kontor_identity::rotate_keys(&settings.keys_dir, token_life, now).map_err(explain)?;
+    let clock = |at: time::OffsetDateTime| {
+        at.format(&time::format_description::well_known::Rfc3339)
+            .unwrap_or_default()
+    };
+    say(format!(
+        "The key {} signs from {} on. Tokens of the old one count until {} at the latest.",
+        rotated.kid,
+        clock(rotated.signs_from),
+        clock(rotated.old_is_over_at)
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `kontor migrate`.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use kontor::cli::{Cli, Command};
+use kontor::cli::{Cli, Command, KeysCommand};
 use kontor::commands;
 
 #[global_allocator]
@@ -17,6 +17,9 @@ async fn main() -> ExitCode {
         Command::Serve { services } => commands::serve(config, &services).await,
         Command::Up { distributed, no_demo } => commands::up(config, distributed, !no_demo).await,
         Command::Migrate { services, status } => commands::migrate(config, &services, status).await,
+        Command::Keys {
+            command: KeysCommand::Rotate,
+        } => commands::rotate_keys(config),
         Command::Demo { url, password } => commands::demo(config, url, &password).await,
         Command::Doctor => commands::doctor(config).await,
     };

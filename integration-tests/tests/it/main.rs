@@ -23,6 +23,7 @@ mod importing;
 mod leads;
 mod outage;
 mod records;
+mod rights;
 mod status;
 mod story;
 mod survival;
@@ -34,6 +35,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     [
         story::trials(suite),
         auth::trials(suite),
+        rights::trials(suite),
         leads::trials(suite),
         records::trials(suite),
         status::trials(suite),
@@ -52,10 +54,14 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
 
 /// The trials that break things.
 fn breaking_trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    [outage::trials(suite), survival::trials(suite)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        outage::trials(suite),
+        rights::breaking_trials(suite),
+        survival::trials(suite),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn main() {

@@ -1,9 +1,11 @@
-//! The keys that sign access tokens: one for each period of thirty days, in a folder that all processes of identity share.
+//! The keys that sign access tokens, in a folder that all processes of identity share.
 //!
-//! Which key signs follows from the time alone, so processes agree without talking: the key of period *p* signs during
-//! *p*. It is made a day before, and so published before it first signs; it stays published after its period until the
-//! last token it signed has expired, and is then deleted. A key's file is linked into place whole and never replaced:
-//! of two processes that make the same key, one wins and both read that one.
+//! A key signs from its start until the next one's. One starts by itself every thirty days, and `kontor keys rotate` makes
+//! another that starts in a moment. Which key signs follows from the folder and the time alone, so processes agree without
+//! talking. A key is made and published before it first signs, so long that every service knows it by then; it stays
+//! published until the last token it signed has expired, and is then deleted. So nobody is signed out by a rotation. A
+//! key's file is linked into place whole and never replaced: of two processes that make the same key, one wins and both
+//! read that one.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,6 +28,9 @@ use time::{Duration, OffsetDateTime};
 const PERIOD: Duration = Duration::days(30);
 /// How long before its period a key is made and published.
 const AHEAD: Duration = Duration::days(1);
+/// How long before it signs a key is made on demand: every service asks for the keys at least this often while it hears
+/// from identity (see the chassis' `token::keys`).
+const SOON: Duration = Duration::minutes(1);
 /// How much longer than its last token a key stays published, for clocks that differ.
 const LEEWAY: Duration = Duration::minutes(5);
 
@@ -89,58 +94,97 @@ impl Keyring {
 
     /// Signs claims with the key of now.
     pub(crate) fn sign(&self, claims: &impl Serialize, now: OffsetDateTime) -> Result<String, KeyError> {
-        let key = self.key(period(now))?;
+        let key = self.key(self.signing(now)?)?;
         Ok(jsonwebtoken::encode(&key.header, claims, &key.private)?)
     }
 
     /// The public keys with which a token of now may be signed or may have been, the one that signs first.
     pub(crate) fn published(&self, now: OffsetDateTime) -> Result<Vec<PublicKey>, KeyError> {
         self.tend(now)?;
-        let present = period(now);
-        let mut wanted = vec![present];
-        if period(now + AHEAD) > present {
-            wanted.push(present + 1);
-        }
-        if now < begin(present) + self.token_life + LEEWAY && self.file(present - 1).exists() {
-            wanted.push(present - 1);
-        }
+        let signing = self.signing(now)?;
+        let mut wanted = self.starts()?;
+        wanted.retain(|start| *start <= (now + AHEAD).unix_timestamp());
+        wanted.sort_by_key(|start| (*start != signing, std::cmp::Reverse(*start)));
         wanted
             .into_iter()
-            .map(|p| Ok(self.key(p)?.public.clone()))
+            .map(|start| Ok(self.key(start)?.public.clone()))
             .collect()
+    }
+
+    /// Makes a key that takes over in a moment: its id, and when it begins to sign.
+    pub(crate) fn rotate(&self, now: OffsetDateTime) -> Result<(String, OffsetDateTime), KeyError> {
+        self.tend(now)?;
+        let mut start = (now + SOON).unix_timestamp();
+        // A start that is a period's own is that period's key.
+        if start % PERIOD.whole_seconds() == 0 {
+            start += 1;
+        }
+        self.make(&self.file(start))?;
+        let key = self.key(start)?;
+        Ok((key.public.kid.clone(), at(start)))
+    }
+
+    /// The start of the key that signs now, which is made if it is missing.
+    fn signing(&self, now: OffsetDateTime) -> Result<i64, KeyError> {
+        let (now, own) = (now.unix_timestamp(), period(now));
+        let started = self.starts()?.into_iter().rfind(|start| *start <= now);
+        match started.filter(|start| *start >= own) {
+            Some(start) => Ok(start),
+            None => {
+                self.key(own)?;
+                Ok(own)
+            }
+        }
     }
 
     /// Makes the keys of now and soon, and deletes those that no living token is signed with.
     fn tend(&self, now: OffsetDateTime) -> Result<(), KeyError> {
-        self.key(period(now))?;
-        self.key(period(now + AHEAD))?;
-        let oldest = period(now - self.token_life - LEEWAY);
-        let entries = std::fs::read_dir(&self.folder).map_err(|error| self.failed(error))?;
-        for entry in entries {
-            let path = entry.map_err(|error| self.failed(error))?.path();
-            if period_of(&path).is_some_and(|p| p < oldest) {
-                match std::fs::remove_file(&path) {
-                    Ok(()) => tracing::info!(file = %path.display(), "deleted a retired signing key"),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(self.failed(error)),
-                }
-            }
+        self.signing(now)?;
+        let coming = period(now + AHEAD);
+        if coming > now.unix_timestamp() {
+            self.key(coming)?;
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|p, _| *p >= oldest);
+        let ended_by = (now - self.token_life - LEEWAY).unix_timestamp();
+        let starts = self.starts()?;
+        for (start, next) in starts.iter().zip(starts.iter().skip(1)) {
+            if *next > ended_by {
+                break;
+            }
+            let path = self.file(*start);
+            match std::fs::remove_file(&path) {
+                Ok(()) => tracing::info!(file = %path.display(), "deleted a retired signing key"),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+            self.known
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(start);
+        }
         Ok(())
     }
 
-    fn key(&self, period: i64) -> Result<Arc<Key>, KeyError> {
+    /// When each key of the folder starts, in order. Read each time: another process may have made one.
+    fn starts(&self) -> Result<Vec<i64>, KeyError> {
+        let entries = std::fs::read_dir(&self.folder).map_err(|error| self.failed(error))?;
+        let mut starts = Vec::new();
+        for entry in entries {
+            starts.extend(start_of(&entry.map_err(|error| self.failed(error))?.path()));
+        }
+        starts.sort_unstable();
+        Ok(starts)
+    }
+
+    fn key(&self, start: i64) -> Result<Arc<Key>, KeyError> {
         if let Some(key) = self
             .known
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&period)
+            .get(&start)
         {
             return Ok(Arc::clone(key));
         }
-        let path = self.file(period);
+        let path = self.file(start);
         if !path.exists() {
             self.make(&path)?;
         }
@@ -148,7 +192,7 @@ impl Keyring {
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(period, Arc::clone(&key));
+            .insert(start, Arc::clone(&key));
         Ok(key)
     }
 
@@ -181,8 +225,16 @@ impl Keyring {
         written.and(removed).map_err(|error| self.failed(error))
     }
 
-    fn file(&self, period: i64) -> PathBuf {
-        self.folder.join(format!("signing-{period}.pem"))
+    /// `signing-<period>.pem`, or `signing-<period>-<start>.pem` for one that was made on demand.
+    fn file(&self, start: i64) -> PathBuf {
+        let (period, within) = (
+            start.div_euclid(PERIOD.whole_seconds()),
+            start.rem_euclid(PERIOD.whole_seconds()),
+        );
+        self.folder.join(match within {
+            0 => format!("signing-{period}.pem"),
+            _ => format!("signing-{period}-{start}.pem"),
+        })
     }
 
     fn failed(&self, error: std::io::Error) -> KeyError {
@@ -208,21 +260,27 @@ fn read(path: &Path) -> Result<Key, KeyError> {
     })
 }
 
+/// When the period of a time began, Unix seconds.
 fn period(at: OffsetDateTime) -> i64 {
-    at.unix_timestamp().div_euclid(PERIOD.whole_seconds())
+    let seconds = at.unix_timestamp();
+    seconds - seconds.rem_euclid(PERIOD.whole_seconds())
 }
 
-fn begin(period: i64) -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::seconds(period * PERIOD.whole_seconds())
+fn at(start: i64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::seconds(start)
 }
 
-fn period_of(path: &Path) -> Option<i64> {
-    path.file_name()?
+/// When the key of a file starts; none for any other file.
+fn start_of(path: &Path) -> Option<i64> {
+    let name = path
+        .file_name()?
         .to_str()?
         .strip_prefix("signing-")?
-        .strip_suffix(".pem")?
-        .parse()
-        .ok()
+        .strip_suffix(".pem")?;
+    match name.split_once('-') {
+        Some((_, start)) => start.parse().ok(),
+        None => name.parse::<i64>().ok()?.checked_mul(PERIOD.whole_seconds()),
+    }
 }
 
 #[cfg(test)]
@@ -232,6 +290,10 @@ mod tests {
     use super::*;
 
     const LIFE: Duration = Duration::minutes(10);
+
+    fn begin(period: i64) -> OffsetDateTime {
+        at(period * PERIOD.whole_seconds())
+    }
 
     fn folder() -> PathBuf {
         std::env::temp_dir().join(format!("kontor-keys-{}", uuid::Uuid::now_v7()))
@@ -284,7 +346,59 @@ mod tests {
 
         let later = after + LEEWAY + Duration::SECOND;
         assert_eq!(ring.published(later).unwrap(), vec![both[1].clone()]);
-        assert!(!ring.file(700).exists(), "a retired private key is deleted");
+        assert!(
+            !ring.file(700 * PERIOD.whole_seconds()).exists(),
+            "a retired private key is deleted"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_key_made_on_demand_takes_over_in_a_minute_and_the_old_one_stays_until_its_last_token_is_out() {
+        let folder = folder();
+        let now = begin(700) + Duration::days(3);
+        let (ring, other) = (
+            Keyring::open(&folder, LIFE, now).unwrap(),
+            Keyring::open(&folder, LIFE, now).unwrap(),
+        );
+        let old = kid(&other.sign(&(), now).unwrap());
+        let (new, from) = ring.rotate(now).unwrap();
+        assert_eq!(from, now + SOON);
+
+        let kids = |at: OffsetDateTime| -> Vec<String> {
+            other
+                .published(at)
+                .unwrap()
+                .into_iter()
+                .map(|key| key.kid)
+                .collect()
+        };
+        assert_eq!(
+            kids(now),
+            [old.clone(), new.clone()],
+            "another process publishes it at once"
+        );
+        assert_eq!(kid(&other.sign(&(), from - Duration::SECOND).unwrap()), old);
+        assert_eq!(kid(&other.sign(&(), from).unwrap()), new, "and signs with it");
+        assert_eq!(kids(from + LIFE), [new.clone(), old.clone()]);
+        let over = from + LIFE + LEEWAY;
+        assert_eq!(
+            kids(over),
+            std::slice::from_ref(&new),
+            "no token of the old one is left"
+        );
+
+        let (newer, _) = ring.rotate(over).unwrap();
+        assert_eq!(
+            kid(&other.sign(&(), over + SOON).unwrap()),
+            newer,
+            "again in the same period"
+        );
+        let next = begin(701);
+        assert!(
+            ![&old, &new, &newer].contains(&&kid(&other.sign(&(), next).unwrap())),
+            "and in the next as ever"
+        );
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

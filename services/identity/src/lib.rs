@@ -102,6 +102,36 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Ok(grpc::routes(&identity, keys, &host.tasks))
 }
 
+/// A signing key that was made on demand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rotated {
+    /// Its id, as in the JWKS and in the header of tokens.
+    pub kid: String,
+    /// When it begins to sign.
+    pub signs_from: OffsetDateTime,
+    /// When the last token of the key before it will be over, and that key withdrawn.
+    pub old_is_over_at: OffsetDateTime,
+}
+
+/// Makes a signing key in the folder of keys. Running processes publish it at once and sign with it in a minute, when
+/// every service knows it; tokens of the key before it count until they expire.
+///
+/// # Errors
+/// When the folder can't be read or written.
+pub fn rotate_keys(
+    folder: &std::path::Path,
+    token_life: Duration,
+    now: OffsetDateTime,
+) -> Result<Rotated, Error> {
+    let keys = keys::Keyring::open(folder, token_life, now).map_err(Error::internal)?;
+    let (kid, signs_from) = keys.rotate(now).map_err(Error::internal)?;
+    Ok(Rotated {
+        kid,
+        signs_from,
+        old_is_over_at: signs_from + token_life,
+    })
+}
+
 /// Deletes what is of no more use, now and then.
 async fn prune(ended: ended::EndedSessions) {
     let mut ticks = tokio::time::interval(PRUNE_EVERY);

@@ -14,8 +14,9 @@ use crate::peers::Peer;
 
 /// A token with an unknown key makes us ask identity again, but not more often than this.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// Keys are asked for anew at least this often, so that a withdrawn one stops counting.
-const REFRESH: Duration = Duration::from_secs(300);
+/// Keys are asked for anew at least this often while identity is heard, which says something every 15 s: so a new key is
+/// known before it first signs, and a withdrawn one stops counting.
+const REFRESH: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(super) struct Keys {

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kontor_chassis::host::{Host, Process};
 use kontor_chassis::peers::Peers;
 use kontor_chassis::settings::Settings;
-use kontor_chassis::token::{Claims, ISSUER, ServiceKey};
+use kontor_chassis::token::{AUDIENCE, Claims, ISSUER, ServiceKey};
 use kontor_chassis::{Caller, serve};
 use kontor_proto::identity::v1 as api;
 use tokio::sync::broadcast;
@@ -104,6 +104,7 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn claims() -> Claims {
     Claims {
         iss: ISSUER.into(),
+        aud: AUDIENCE.into(),
         sub: Uuid::now_v7(),
         company: Uuid::now_v7(),
         sid: Uuid::now_v7(),
@@ -142,6 +143,12 @@ impl Identity {
         sign_with(&key, &kid, claims)
     }
 
+    /// Signs what no honest identity would.
+    pub(crate) fn sign_any(&self, claims: &serde_json::Value) -> String {
+        let (kid, key) = self.0.keys.lock().unwrap()[0].clone();
+        sign_with(&key, &kid, claims)
+    }
+
     pub(crate) fn kid(&self) -> String {
         self.0.keys.lock().unwrap()[0].0.clone()
     }
@@ -175,7 +182,7 @@ impl Identity {
     }
 }
 
-pub(crate) fn sign_with(key: &SigningKey, kid: &str, claims: &Claims) -> String {
+pub(crate) fn sign_with(key: &SigningKey, kid: &str, claims: &impl serde::Serialize) -> String {
     let mut header = Header::new(Algorithm::EdDSA);
     header.kid = Some(kid.to_owned());
     let der = key.to_pkcs8_der().unwrap();

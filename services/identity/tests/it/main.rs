@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod api_keys;
+mod attacks;
 mod audit;
 mod companies;
 mod ending;
