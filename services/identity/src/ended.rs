@@ -88,6 +88,7 @@ impl EndedSessions {
         let mut tx = self.db.unscoped().await?;
         store::sessions::prune(&mut tx, now - self.window - LEEWAY, now - Duration::weeks(1)).await?;
         store::tokens::prune_mail(&mut tx, now).await?;
+        store::oidc::prune(&mut tx, now).await?;
         Ok(tx.commit().await?)
     }
 }

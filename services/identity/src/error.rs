@@ -5,6 +5,7 @@ use kontor_chassis::{Error as Failure, FieldError, Kind};
 use crate::hashing::HashError;
 use crate::keys::KeyError;
 use crate::mail::MailError;
+use crate::oidc::OidcError;
 
 /// Why a use-case did not do it.
 #[derive(Debug)]
@@ -49,6 +50,16 @@ pub(crate) enum Error {
     TotpNotEnrolled,
     /// The password that proves who asks is wrong: the field.
     WrongPassword(&'static str),
+    /// The attempt to sign in with a provider is unknown, over, or another client's.
+    InvalidAttempt,
+    /// The provider has not proved an address of its domains.
+    DomainNotAllowed,
+    /// The company is entered through its identity provider alone.
+    SsoRequired,
+    /// A company's identity provider vouched for the session, which is for that company alone.
+    SsoSession,
+    /// The identity provider was of no help.
+    Oidc(OidcError),
     /// A password could not be hashed.
     Hashing(HashError),
     /// A mail could not be sent.
@@ -135,6 +146,36 @@ impl From<Error> for Failure {
             ),
             Error::WrongPassword(field) => {
                 Self::invalid_field(field, "wrong_password", "This is not your password.")
+            }
+            Error::InvalidAttempt => Self::invalid_field(
+                "attempt",
+                "invalid_token",
+                "This attempt to sign in is unknown, over, or another client's: begin again.",
+            ),
+            Error::DomainNotAllowed => Self::new(
+                Kind::Forbidden,
+                "domain_not_allowed",
+                "The identity provider has not proved an address of its domains.",
+            ),
+            Error::SsoRequired => Self::new(
+                Kind::Forbidden,
+                "sso_required",
+                "This company is entered through its identity provider.",
+            ),
+            Error::SsoSession => Self::new(
+                Kind::Forbidden,
+                "sso_session",
+                "Your company's identity provider signed you in, for that company alone: sign in with your password to do this.",
+            ),
+            Error::Oidc(failed @ OidcError::Unavailable(_)) => Self::new(
+                Kind::Unavailable,
+                "identity_provider_unavailable",
+                "The company's identity provider can't be reached just now.",
+            )
+            .with_source(failed),
+            Error::Oidc(failed @ OidcError::Refused(_)) => {
+                Self::unauthenticated("oidc_refused", "The identity provider does not vouch for you.")
+                    .with_source(failed)
             }
             Error::Hashing(busy @ HashError::Busy) => Self::unavailable("the sign-in").with_source(busy),
             Error::Hashing(failed @ HashError::Failed(_)) => Self::internal(failed),

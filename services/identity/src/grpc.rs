@@ -8,6 +8,7 @@ mod encode;
 mod key;
 mod mask;
 mod member;
+mod oidc;
 mod role;
 mod session;
 mod totp;
@@ -27,6 +28,7 @@ use company::CompanyRpcs;
 pub(crate) use encode::timestamp;
 pub(crate) use key::KeyRpcs;
 use member::MemberRpcs;
+use oidc::OidcRpcs;
 use role::RoleRpcs;
 use session::SessionRpcs;
 use totp::TotpRpcs;
@@ -47,6 +49,9 @@ pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) ->
         SessionRpcs { identity: identity() },
     ))
     .add_service(v1::totp_service_server::TotpServiceServer::new(TotpRpcs {
+        identity: identity(),
+    }))
+    .add_service(v1::oidc_service_server::OidcServiceServer::new(OidcRpcs {
         identity: identity(),
     }))
     .add_service(v1::company_service_server::CompanyServiceServer::new(

@@ -20,6 +20,7 @@ mod heard;
 mod keys;
 mod mail;
 mod model;
+mod oidc;
 mod secret;
 mod service;
 mod store;
@@ -57,6 +58,11 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     .map_err(Error::internal)?;
     let (keys, hasher) = (keys.map_err(Error::internal)?, hasher.map_err(Error::internal)?);
     let vault = vault?;
+    let private_issuers: Option<kontor_chassis::settings::Switch> =
+        host.settings.get("oidc_private_issuers")?;
+    let redirect_uri = format!("{}/sign-in/oidc", host.settings.public_url.trim_end_matches('/'));
+    let relying =
+        oidc::Relying::new(redirect_uri, private_issuers.is_some_and(|on| on.0)).map_err(Error::internal)?;
     let settings = &host.settings;
     if settings.smtp_url.is_some() {
         tracing::warn!(
@@ -89,6 +95,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         keys: keys.clone(),
         hasher,
         vault,
+        relying,
         mailer,
         verifier: host.verifier.clone(),
         token_life,

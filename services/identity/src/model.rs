@@ -6,6 +6,7 @@ pub(crate) mod audit_query;
 pub(crate) mod company;
 pub(crate) mod email;
 pub(crate) mod fields;
+pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod permission;
 pub(crate) mod person;

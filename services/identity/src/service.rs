@@ -5,6 +5,7 @@ mod audit;
 mod companies;
 mod login;
 mod members;
+mod oidc;
 mod profile;
 mod refresh;
 mod register;
@@ -18,6 +19,7 @@ mod verify;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::token::Verifier;
 use kontor_chassis::{Caller, Db};
+use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
@@ -26,6 +28,7 @@ pub(crate) use audit::AuditPage;
 pub(crate) use companies::Currencies;
 pub(crate) use login::SignIn;
 pub(crate) use members::{MemberPage, MemberQuery};
+pub(crate) use oidc::{Finish, Started};
 pub(crate) use profile::Me;
 pub(crate) use register::Registration;
 pub(crate) use tokens::IssuedTokens;
@@ -37,6 +40,8 @@ use crate::keys::Keyring;
 use crate::mail::Mailer;
 use crate::model::company::{Company, Membership};
 use crate::model::person::Person;
+use crate::oidc::Relying;
+use crate::store;
 use crate::vault::Vault;
 
 /// Identity with everything it works with. Cheap to clone.
@@ -47,6 +52,8 @@ pub(crate) struct Identity {
     pub(crate) hasher: Hasher,
     /// Seals secrets that must be known again.
     pub(crate) vault: Vault,
+    /// Asks the companies' identity providers.
+    pub(crate) relying: Relying,
     pub(crate) mailer: Mailer,
     pub(crate) verifier: Verifier,
     /// How long an access token lives.
@@ -91,6 +98,20 @@ fn session_of(caller: &Caller) -> Result<Uuid, Error> {
     match caller.api_key_id() {
         Some(_) => Err(Error::SessionNeeded),
         None => caller.session_id().ok_or(Error::NoSession),
+    }
+}
+
+/// The session behind a caller, for what is the person's own in every company: not one that a company's identity provider
+/// vouched for, which counts in that company alone.
+async fn own_session(conn: &mut PgConnection, caller: &Caller) -> Result<Uuid, Error> {
+    let (user_id, id) = (person_of(caller)?, session_of(caller)?);
+    let session = store::sessions::get(conn, user_id, id)
+        .await?
+        .ok_or(Error::NoSession)?;
+    if session.sso {
+        Err(Error::SsoSession)
+    } else {
+        Ok(id)
     }
 }
 

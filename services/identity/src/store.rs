@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod audit_query;
 pub(crate) mod companies;
 pub(crate) mod members;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod roles;
 pub(crate) mod sessions;

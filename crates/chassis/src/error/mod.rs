@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 pub use kind::Kind;
-pub(crate) use status::chain;
+pub use status::chain;
 
 /// A text that is usually written in the code.
 pub type Text = Cow<'static, str>;

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use listen::Listen;
 pub use service::ServiceSettings;
+pub use switch::Switch;
 
 use crate::error::Error;
 

@@ -1,6 +1,17 @@
 //! Settings that are `on` or `off`.
 
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
+
+/// A setting of a service's own that is `on` or `off`, for [`Settings::get`](super::Settings::get).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer).map(Self)
+    }
+}
 
 pub(super) const fn on() -> bool {
     true

@@ -128,6 +128,7 @@ pub(super) fn session(session: Session, current: Option<Uuid>) -> v1::Session {
         last_seen_at,
         expires_at,
         ended_at: _,
+        sso: _,
     } = session;
     v1::Session {
         id: id.to_string(),

@@ -111,6 +111,13 @@ impl CompanyChange {
 }
 
 impl Membership {
+    /// Whether such a session may be in this company. An admin's password always works: a provider that is broken, or was
+    /// set wrongly, locks nobody out.
+    pub(crate) fn admits(&self, session_of_provider: bool) -> bool {
+        let is_admin = self.built_in && self.role == BuiltIn::Admin.name();
+        session_of_provider || is_admin || !self.sso_enforced
+    }
+
     /// What the role may do.
     pub(crate) fn held(&self) -> Vec<String> {
         match BuiltIn::named(&self.role).filter(|_| self.built_in) {
@@ -128,6 +135,8 @@ pub(crate) struct Membership {
     pub(crate) role: String,
     pub(crate) built_in: bool,
     pub(crate) permissions: Vec<String>,
+    /// Whether members other than admins enter through the company's identity provider alone.
+    pub(crate) sso_enforced: bool,
     pub(crate) joined_at: OffsetDateTime,
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Session {
     pub(crate) last_seen_at: OffsetDateTime,
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) ended_at: Option<OffsetDateTime>,
+    /// A company's identity provider vouched for the person: the session is for that company alone.
+    pub(crate) sso: bool,
 }
 
 /// Where a request comes from, as far as the gateway tells.
@@ -54,6 +56,7 @@ impl Session {
             last_seen_at: now,
             expires_at: now + SESSION_LIFE,
             ended_at: None,
+            sso: false,
         }
     }
 

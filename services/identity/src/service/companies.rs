@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::register::found;
-use super::{Identity, as_founder, check_etag, person_of, session_of};
+use super::{Identity, as_founder, check_etag, own_session, person_of, session_of};
 use crate::error::Error;
 use crate::events;
 use crate::model::company::{Company, CompanyChange, Membership};
@@ -24,7 +24,16 @@ impl Identity {
     pub(crate) async fn memberships(&self, caller: &Caller) -> Result<Vec<Membership>, Error> {
         let user_id = person_of(caller)?;
         let mut tx = self.db.read(caller).await?;
-        Ok(store::members::of_person(&mut tx, user_id).await?)
+        let mut memberships = store::members::of_person(&mut tx, user_id).await?;
+        // A program, and a session that a company's provider vouched for, know of no other company.
+        match own_session(&mut tx, caller).await {
+            Ok(_) => {}
+            Err(Error::SessionNeeded | Error::SsoSession) => {
+                memberships.retain(|membership| membership.company_id == caller.company_id());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(memberships)
     }
 
     /// The companies of which the caller is a member, by name.

@@ -76,8 +76,13 @@ impl Identity {
         let memberships = store::members::of_person(&mut tx, user_id).await?;
         let wanted = memberships
             .iter()
-            .find(|one| company_id.is_none_or(|id| one.company_id == id));
+            .find(|one| company_id.map_or(one.admits(false), |id| one.company_id == id))
+            // Nothing but companies with a provider of their own.
+            .or_else(|| memberships.first().filter(|_| company_id.is_none()));
         let membership = wanted.cloned().ok_or(Error::NotAMember)?;
+        if !membership.admits(false) {
+            return Err(Error::SsoRequired);
+        }
         let company = store::companies::get(&mut tx, membership.company_id)
             .await?
             .ok_or(Error::NotAMember)?;

@@ -4,7 +4,7 @@ use kontor_chassis::Caller;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{Identity, check_etag, person_of, session_of};
+use super::{Identity, check_etag, own_session, person_of};
 use crate::error::Error;
 use crate::events;
 use crate::model::company::{Company, Membership};
@@ -39,8 +39,8 @@ impl Identity {
         now: OffsetDateTime,
     ) -> Result<Me, Error> {
         let user_id = person_of(caller)?;
-        session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
+        own_session(&mut tx, caller).await?;
         let before = store::people::lock(&mut tx, user_id)
             .await?
             .ok_or(Error::NoSession)?;

@@ -49,7 +49,9 @@ impl Identity {
             .iter()
             .find(|one| one.company_id == session.entered_company);
         // Shut out of the company: the session has nowhere to be.
-        let membership = membership.ok_or(Error::InvalidToken)?;
+        let membership = membership
+            .filter(|membership| membership.admits(session.sso))
+            .ok_or(Error::InvalidToken)?;
         store::tokens::rotate(&mut tx, session.id, now).await?;
         let session = session.seen(origin, now);
         store::sessions::touch(&mut tx, &session).await?;

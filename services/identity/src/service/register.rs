@@ -109,6 +109,7 @@ pub(super) async fn found(
         role: admin.name.to_owned(),
         built_in: true,
         permissions: Vec::new(),
+        sso_enforced: false,
         joined_at: now,
     })
 }

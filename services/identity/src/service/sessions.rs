@@ -4,7 +4,7 @@ use kontor_chassis::Caller;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Identity, person_of, session_of};
+use super::{Identity, own_session, person_of, session_of};
 use crate::error::Error;
 use crate::model::audit::{Deed, Doer};
 use crate::model::session::Session;
@@ -41,15 +41,18 @@ impl Identity {
     /// The person's living sessions, last seen first.
     pub(crate) async fn sessions(&self, caller: &Caller, now: OffsetDateTime) -> Result<Vec<Session>, Error> {
         let user_id = person_of(caller)?;
-        session_of(caller)?;
         let mut tx = self.db.read(caller).await?;
+        own_session(&mut tx, caller).await?;
         Ok(store::sessions::list(&mut tx, user_id, now).await?)
     }
 
     async fn end(&self, caller: &Caller, which: Which, now: OffsetDateTime) -> Result<Vec<Uuid>, Error> {
         let user_id = person_of(caller)?;
-        session_of(caller)?;
+        let own = session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
+        if !matches!(which, Which::One(id) if id == own) {
+            own_session(&mut tx, caller).await?;
+        }
         let ended = store::sessions::end(&mut tx, user_id, which, now).await?;
         let deeds: Vec<Deed> = ended
             .iter()

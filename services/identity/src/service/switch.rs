@@ -24,6 +24,9 @@ impl Identity {
         let session = session
             .filter(|session| session.is_live(now))
             .ok_or(Error::NoSession)?;
+        if session.sso && session.entered_company != company_id {
+            return Err(Error::SsoSession);
+        }
         let person = store::people::get(&mut tx, user_id)
             .await?
             .ok_or(Error::NoSession)?;
@@ -33,6 +36,9 @@ impl Identity {
             .find(|one| one.company_id == company_id)
             .cloned();
         let membership = membership.ok_or(Error::NotFound("company"))?;
+        if !membership.admits(session.sso) {
+            return Err(Error::SsoRequired);
+        }
         let company = store::companies::get(&mut tx, company_id)
             .await?
             .ok_or(Error::NotFound("company"))?;

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Identity, person_of, session_of};
+use super::{Identity, own_session, person_of, session_of};
 use crate::error::Error;
 use crate::keys::KeyError;
 use crate::model::audit::{Deed, Doer};
@@ -26,8 +26,8 @@ impl Identity {
     /// Makes a secret. It counts once it is confirmed; asked again before that, another one takes its place.
     pub(crate) async fn enrol_totp(&self, caller: &Caller, now: OffsetDateTime) -> Result<Enrolment, Error> {
         let user_id = person_of(caller)?;
-        session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
+        own_session(&mut tx, caller).await?;
         let person = store::people::get(&mut tx, user_id)
             .await?
             .ok_or(Error::NoSession)?;
@@ -53,8 +53,8 @@ impl Identity {
         now: OffsetDateTime,
     ) -> Result<Vec<String>, Error> {
         let user_id = person_of(caller)?;
-        session_of(caller)?;
         let mut tx = self.db.begin(caller).await?;
+        own_session(&mut tx, caller).await?;
         let pending = store::totp::lock(&mut tx, user_id)
             .await?
             .ok_or(Error::TotpNotEnrolled)?;

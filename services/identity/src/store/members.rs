@@ -34,7 +34,7 @@ pub(crate) async fn of_person(
     user_id: Uuid,
 ) -> Result<Vec<Membership>, sqlx::Error> {
     let rows = sqlx::query(
-        "select m.company_id, c.name as company_name, r.name as role, r.built_in, r.permissions, m.joined_at
+        "select m.company_id, c.name as company_name, r.name as role, r.built_in, r.permissions, c.sso_enforced, m.joined_at
          from identity.memberships m
          join identity.companies c on c.id = m.company_id
          join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
@@ -184,6 +184,7 @@ fn decode_membership(row: &PgRow) -> Result<Membership, sqlx::Error> {
         role: row.try_get("role")?,
         built_in: row.try_get("built_in")?,
         permissions: row.try_get("permissions")?,
+        sso_enforced: row.try_get("sso_enforced")?,
         joined_at: row.try_get("joined_at")?,
     })
 }

@@ -22,11 +22,12 @@ pub(crate) async fn insert(conn: &mut PgConnection, session: &Session) -> Result
         last_seen_at,
         expires_at,
         ended_at,
+        sso,
     } = session;
     sqlx::query(
         "insert into identity.sessions (
-           id, user_id, entered_company, device, address, created_at, last_seen_at, expires_at, ended_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+           id, user_id, entered_company, device, address, created_at, last_seen_at, expires_at, ended_at, sso)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(id)
     .bind(user_id)
@@ -37,6 +38,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, session: &Session) -> Result
     .bind(last_seen_at)
     .bind(expires_at)
     .bind(ended_at)
+    .bind(sso)
     .execute(conn)
     .await?;
     Ok(())
@@ -121,6 +123,7 @@ pub(crate) async fn touch(conn: &mut PgConnection, session: &Session) -> Result<
         last_seen_at,
         expires_at,
         ended_at: _,
+        sso: _,
     } = session;
     sqlx::query(
         "update identity.sessions
@@ -236,5 +239,6 @@ fn decode(row: &PgRow) -> Result<Session, sqlx::Error> {
         last_seen_at: row.try_get("last_seen_at")?,
         expires_at: row.try_get("expires_at")?,
         ended_at: row.try_get("ended_at")?,
+        sso: row.try_get("sso")?,
     })
 }

@@ -95,6 +95,7 @@ impl World {
             ("keys_dir", folder("keys")),
             ("mail_dir", folder("mail")),
             ("public_url", "https://crm.example".to_owned()),
+            ("oidc_private_issuers", "on".to_owned()),
             ("identity_listen", "127.0.0.1:0".to_owned()),
         ]);
         let settings = Arc::new(settings.unwrap());
