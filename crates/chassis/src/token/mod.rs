@@ -23,16 +23,11 @@ pub use verifier::Verifier;
 /// Who issues every token.
 pub const ISSUER: &str = "kontor";
 
-/// Whom a person's access token is for: the suite's own services, and nobody else who may trust the same keys.
-pub const AUDIENCE: &str = "kontor";
-
 /// The claims of a person's access token. Identity writes them, everyone else reads them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Always [`ISSUER`].
     pub iss: String,
-    /// Always [`AUDIENCE`].
-    pub aud: String,
     /// The user.
     pub sub: Uuid,
     /// The company.

@@ -124,27 +124,20 @@ async fn what_a_token_says_cannot_be_changed() {
 #[tokio::test]
 async fn a_token_for_somebody_else_or_by_somebody_else_is_refused_although_the_key_is_ours() {
     let suite = Suite::start().await;
-    let refused = [
-        Claims {
-            aud: "billing".into(),
-            ..claims()
-        },
-        Claims {
-            aud: String::new(),
-            ..claims()
-        },
-        Claims {
-            iss: "elsewhere".into(),
-            ..claims()
-        },
-    ];
-    for claims in refused {
-        assert_eq!(
-            refusal(&suite, &suite.identity.sign(&claims)).await,
-            "invalid_token",
-            "{claims:?}"
-        );
+    for audience in [json!("billing"), json!("kontor"), json!(["kontor", "billing"])] {
+        let mut claims = payload(&suite.identity.sign(&claims()));
+        claims["aud"] = audience;
+        let token = suite.identity.sign_any(&claims);
+        assert_eq!(refusal(&suite, &token).await, "invalid_token", "{claims}");
     }
+    let elsewhere = Claims {
+        iss: "elsewhere".into(),
+        ..claims()
+    };
+    assert_eq!(
+        refusal(&suite, &suite.identity.sign(&elsewhere)).await,
+        "invalid_token"
+    );
     let late = Claims {
         exp: now() - 1,
         ..claims()

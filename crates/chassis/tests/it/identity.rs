@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kontor_chassis::host::{Host, Process};
 use kontor_chassis::peers::Peers;
 use kontor_chassis::settings::Settings;
-use kontor_chassis::token::{AUDIENCE, Claims, ISSUER, ServiceKey};
+use kontor_chassis::token::{Claims, ISSUER, ServiceKey};
 use kontor_chassis::{Caller, serve};
 use kontor_proto::identity::v1 as api;
 use tokio::sync::broadcast;
@@ -104,7 +104,6 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn claims() -> Claims {
     Claims {
         iss: ISSUER.into(),
-        aud: AUDIENCE.into(),
         sub: Uuid::now_v7(),
         company: Uuid::now_v7(),
         sid: Uuid::now_v7(),

@@ -1,6 +1,6 @@
 //! Making the tokens of a session.
 
-use kontor_chassis::token::{AUDIENCE, Claims, ISSUER};
+use kontor_chassis::token::{Claims, ISSUER};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -32,7 +32,6 @@ impl Identity {
         store::tokens::insert_refresh(conn, session.id, &refresh.hash(), now).await?;
         let claims = Claims {
             iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
             sub: session.user_id,
             company: membership.company_id,
             sid: session.id,
