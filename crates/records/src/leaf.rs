@@ -29,6 +29,25 @@ pub enum Kind {
     Object,
 }
 
+impl Kind {
+    /// How a text becomes the type of a column of this kind: see [`Value::to_sql_text`](crate::Value::to_sql_text).
+    #[must_use]
+    pub(crate) const fn cast(self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Choice(_) => "",
+            Self::Id => "::uuid",
+            Self::Bool => "::boolean",
+            Self::Int => "::bigint",
+            Self::Amount => "::numeric",
+            Self::Time => "::timestamptz",
+            Self::Date => "::date",
+            Self::Words => "::text[]",
+            Self::Ids => "::uuid[]",
+            Self::Object => "::jsonb",
+        }
+    }
+}
+
 /// What a text has to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -40,10 +40,12 @@ pub use value::Value;
 #[doc(hidden)]
 pub mod export {
     pub use kontor_chassis::Caller;
+    pub use kontor_proto::google::api::HttpBody;
     pub use kontor_proto::records::v1::{RecordChange, Reference};
     pub use sqlx;
     pub use sqlx::postgres::PgRow;
     pub use time::OffsetDateTime;
+    pub use tonic;
     pub use uuid::Uuid;
 }
 

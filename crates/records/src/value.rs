@@ -79,6 +79,64 @@ impl Value {
         })
     }
 
+    /// As PostgreSQL reads it from text, by the cast of [`Kind::cast`]; none for null.
+    #[must_use]
+    pub fn to_sql_text(&self) -> Option<String> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Text(text) => text.clone(),
+            Self::Bool(flag) => flag.to_string(),
+            Self::Int(number) => number.to_string(),
+            Self::Decimal(amount) => amount.to_string(),
+            Self::Id(id) => id.to_string(),
+            Self::Time(at) => time_text(*at),
+            Self::Date(day) => date_text(*day),
+            Self::Texts(words) => array_text(words.iter().map(String::as_str)),
+            Self::Ids(ids) => array_text(ids.iter().map(Uuid::to_string)),
+            Self::Json(object) => Json::Object(object.clone()).to_string(),
+        })
+    }
+
+    /// As JSON that [`Self::from_json`] reads exactly.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(flag) => Json::Bool(*flag),
+            Self::Int(number) => Json::from(*number),
+            Self::Texts(words) => Json::from(words.clone()),
+            Self::Ids(ids) => ids.iter().map(Uuid::to_string).collect(),
+            Self::Json(object) => Json::Object(object.clone()),
+            Self::Text(_) | Self::Decimal(_) | Self::Id(_) | Self::Time(_) | Self::Date(_) => {
+                self.to_sql_text().map_or(Json::Null, Json::String)
+            }
+        }
+    }
+
+    /// What [`Self::to_json`] wrote of a value of this kind; none when it wrote no such thing.
+    #[must_use]
+    pub fn from_json(kind: Kind, json: &Json) -> Option<Self> {
+        let text = json.as_str();
+        Some(match kind {
+            _ if json.is_null() => Self::Null,
+            Kind::Text(_) | Kind::Choice(_) => Self::Text(text?.to_owned()),
+            Kind::Bool => Self::Bool(json.as_bool()?),
+            Kind::Int => Self::Int(json.as_i64()?),
+            Kind::Amount => Self::Decimal(text?.parse().ok()?),
+            Kind::Id => Self::Id(text?.parse().ok()?),
+            Kind::Time => Self::Time(OffsetDateTime::parse(text?, &Rfc3339).ok()?),
+            Kind::Date => Self::Date(Date::parse(text?, format_description!("[year]-[month]-[day]")).ok()?),
+            Kind::Words => Self::Texts(serde_json::from_value(json.clone()).ok()?),
+            Kind::Ids => Self::Ids(
+                json.as_array()?
+                    .iter()
+                    .map(|id| id.as_str()?.parse().ok())
+                    .collect::<Option<_>>()?,
+            ),
+            Kind::Object => Self::Json(json.as_object()?.clone()),
+        })
+    }
+
     /// Adds it to the arguments of a statement. The kind gives a null its type.
     ///
     /// # Errors
@@ -109,6 +167,21 @@ impl Value {
             },
         }
     }
+}
+
+/// An array as PostgreSQL reads it, every element quoted.
+pub(crate) fn array_text<T: AsRef<str>>(elements: impl Iterator<Item = T>) -> String {
+    let mut literal = String::from("{");
+    for (index, element) in elements.enumerate() {
+        if index > 0 {
+            literal.push(',');
+        }
+        literal.push('"');
+        literal.push_str(&element.as_ref().replace('\\', "\\\\").replace('"', "\\\""));
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
 }
 
 /// An amount as it is sent: the places it was given with, but no more zeros than two.
@@ -158,6 +231,31 @@ mod tests {
             ("0", "0"),
         ] {
             assert_eq!(amount_text(given.parse().unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn values_come_back_from_json_as_they_were() {
+        let words = vec!["a;b".to_owned(), "\"\\".to_owned()];
+        let at = time::macros::datetime!(2026-02-01 12:00:00.000_001 UTC);
+        for (kind, value) in [
+            (Kind::Text(crate::leaf::Form::Line), Value::Text(" x ".into())),
+            (Kind::Choice(&["a"]), Value::Text("a".into())),
+            (Kind::Bool, Value::Bool(true)),
+            (Kind::Int, Value::Int(-7)),
+            (Kind::Amount, Value::Decimal("0.1250".parse().unwrap())),
+            (Kind::Id, Value::Id(Uuid::nil())),
+            (Kind::Time, Value::Time(at)),
+            (Kind::Date, Value::Date(at.date())),
+            (Kind::Words, Value::Texts(words)),
+            (Kind::Ids, Value::Ids(vec![Uuid::max()])),
+            (
+                Kind::Object,
+                Value::Json([("k".to_owned(), Json::from(1))].into_iter().collect()),
+            ),
+            (Kind::Int, Value::Null),
+        ] {
+            assert_eq!(Value::from_json(kind, &value.to_json()), Some(value));
         }
     }
 

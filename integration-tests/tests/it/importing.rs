@@ -40,6 +40,16 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
             broken_off,
         ),
         trial(suite, "importing::twenty_thousand_rows_are_all_there", many),
+        trial(
+            suite,
+            "importing::a_file_of_every_kind_is_previewed_imported_and_taken_back",
+            there_and_back,
+        ),
+        trial(
+            suite,
+            "importing::progress_comes_as_events_while_the_file_still_comes",
+            events,
+        ),
     ]
 }
 
@@ -317,4 +327,104 @@ async fn many(suite: &Suite) {
         page["total_size_is_estimate"] == Value::Bool(true) && total > 10_000,
         "{total}"
     );
+}
+
+async fn there_and_back(suite: &Suite) {
+    let api = suite.api().company().await;
+    for (kind, name) in [
+        ("accounts", "name"),
+        ("contacts", "last_name"),
+        ("leads", "last_name"),
+        ("deals", "name"),
+    ] {
+        let file = format!("{name};created_at\r\nFirst;01/02/2020\r\nSecond;2020-02-01\r\n");
+        let shown = api
+            .csv(&format!("/{kind}/import/preview/"), file.clone())
+            .await
+            .expect(200);
+        assert_eq!(
+            (&shown["delimiter"], &shown["encoding"]),
+            (&json!(";"), &json!("utf-8"))
+        );
+        assert_eq!(shown["rows"][1]["values"][name], "Second", "{shown}");
+        assert_eq!(shown["problems"][0]["code"], "ambiguous_date", "{shown}");
+        assert_eq!(
+            api.get(&format!("/{kind}/imports/")).await.expect(200)["imports"],
+            json!([])
+        );
+
+        let job = api
+            .csv(&format!("/{kind}/import/?date_format=dmy"), file)
+            .await
+            .expect(200);
+        assert_eq!(
+            (&job["created"], &job["undo"]),
+            (&json!(2), &Value::Null),
+            "{job}"
+        );
+        let undo = format!("/{kind}/imports/{}/undo/", job["id"].as_str().unwrap());
+        let undone = api.post(&undo, json!({})).await.expect(200);
+        assert_eq!(undone["state"], "undone", "{undone}");
+        assert_eq!(
+            undone["undo"],
+            json!({"deleted": 2, "restored": 0, "kept": 0, "failures": []})
+        );
+        assert_eq!(api.get(&format!("/{kind}/")).await.expect(200)["total_size"], 0);
+        let stranger = suite.api().company().await;
+        stranger.post(&undo, json!({})).await.problem(404, "not_found");
+    }
+}
+
+async fn events(suite: &Suite) {
+    let api = suite.api().company().await;
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(1);
+    sender
+        .send(Ok("Last Name\r\nFirst\r\n".to_owned()))
+        .await
+        .unwrap();
+    let pieces = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
+    let request = api
+        .request(reqwest::Method::POST, "/leads/import/")
+        .header("content-type", "text/csv")
+        .body(reqwest::Body::wrap_stream(pieces));
+    let importing = tokio::spawn(request.send());
+    eventually(10, "the import is there", async || {
+        let jobs = api.get("/leads/imports/").await.expect(200);
+        jobs["imports"][0]["state"] == "running"
+    })
+    .await;
+    let jobs = api.get("/leads/imports/").await.expect(200);
+    let path = format!(
+        "/leads/imports/{}/events/",
+        jobs["imports"][0]["id"].as_str().unwrap()
+    );
+    let mut told = api
+        .request(reqwest::Method::GET, &path)
+        .header("accept-encoding", "gzip")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(told.headers()["content-type"], "text/event-stream");
+    assert!(!told.headers().contains_key("content-encoding"));
+    let first = String::from_utf8(told.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+    assert!(
+        first.starts_with("event: progress\ndata: {") && first.contains("\"state\":\"running\""),
+        "told while the file still comes: {first}"
+    );
+    sender.send(Ok("Second\r\n".to_owned())).await.unwrap();
+    drop(sender);
+    assert_eq!(importing.await.unwrap().unwrap().status(), 200);
+    let rest = told.text().await.unwrap();
+    let last = rest.split_terminator("\n\n").last().unwrap_or_default();
+    let data = last
+        .strip_prefix("event: done\ndata: ")
+        .expect("done is the last");
+    let done: Value = serde_json::from_str(data).unwrap();
+    let job = api.get(path.trim_end_matches("events/")).await.expect(200);
+    assert_eq!(done, job, "an event's job is the job");
+    let at_once = api.get(&path).await;
+    assert!(at_once.text.starts_with("event: done\n"), "{}", at_once.text);
+    assert_eq!(at_once.text.matches("event:").count(), 1);
 }

@@ -42,11 +42,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
-    let accounts = service::Accounts::new(
-        host.db.clone(),
-        references::Homes::new(host.peers.clone()),
-        host.tasks.clone(),
-    );
+    let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     host.tasks.spawn(
         accounts
             .territories()

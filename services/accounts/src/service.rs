@@ -12,11 +12,9 @@ use kontor_records::{
     query::{self, Expansions, Page},
     refs,
     territories::{Case, Given, Territories},
-    transfer::{self, Download},
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
-use tokio_util::task::TaskTracker;
 
 use crate::{error, model::Account, references::Homes, store};
 
@@ -26,18 +24,16 @@ pub struct Accounts {
     db: Db,
     homes: Homes,
     territories: Territories,
-    tasks: TaskTracker,
 }
 
 impl Accounts {
-    /// On this database; references are looked up at their homes, and exports run as these tasks.
+    /// On this database; references are looked up at their homes.
     #[must_use]
-    pub fn new(db: Db, homes: Homes, tasks: TaskTracker) -> Self {
+    pub fn new(db: Db, homes: Homes) -> Self {
         Self {
             db,
             homes,
             territories: Territories::default(),
-            tasks,
         }
     }
 
@@ -72,14 +68,6 @@ impl Accounts {
             .into_iter()
             .next()
             .ok_or_else(|| Error::not_found(Account::description().one))
-    }
-
-    /// The accounts of a list as CSV.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn export(&self, caller: &Caller, query: &ListQuery, columns: &str) -> Result<Download, Error> {
-        transfer::export::<Account>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in an account, newest first.

@@ -12,11 +12,9 @@ use kontor_records::{
     Record, history,
     query::{self, Expansions, Page},
     refs,
-    transfer::{self, Download},
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
-use tokio_util::task::TaskTracker;
 
 use crate::{error, model::Contact, references::Homes, store};
 
@@ -25,14 +23,13 @@ use crate::{error, model::Contact, references::Homes, store};
 pub struct Contacts {
     db: Db,
     homes: Homes,
-    tasks: TaskTracker,
 }
 
 impl Contacts {
-    /// On this database; references are looked up at their homes, and exports run as these tasks.
+    /// On this database; references are looked up at their homes.
     #[must_use]
-    pub fn new(db: Db, homes: Homes, tasks: TaskTracker) -> Self {
-        Self { db, homes, tasks }
+    pub fn new(db: Db, homes: Homes) -> Self {
+        Self { db, homes }
     }
 
     /// A page of contacts.
@@ -86,14 +83,6 @@ impl Contacts {
             .into_iter()
             .next()
             .ok_or_else(|| Error::not_found(Contact::description().one))
-    }
-
-    /// The contacts of a list as CSV.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn export(&self, caller: &Caller, query: &ListQuery, columns: &str) -> Result<Download, Error> {
-        transfer::export::<Contact>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in a contact, newest first.

@@ -43,11 +43,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
     Relay::spawn(&host, &bus);
-    let deals = service::Deals::new(
-        host.db.clone(),
-        references::Homes::new(host.peers.clone()),
-        host.tasks.clone(),
-    );
+    let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, imports::Importing::new(deals.clone()))?;
     imports.watched_by(Timers::new(&host)).spawn();
     let grpc = grpc::Grpc::new(deals, imports);

@@ -18,11 +18,9 @@ use kontor_records::{
     Record, history,
     query::{self, Expansions, Page},
     refs,
-    transfer::{self, Download},
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
@@ -37,14 +35,13 @@ use crate::{
 pub struct Deals {
     db: Db,
     homes: Homes,
-    tasks: TaskTracker,
 }
 
 impl Deals {
-    /// On this database; references are looked up at their homes, and exports run as these tasks.
+    /// On this database; references are looked up at their homes.
     #[must_use]
-    pub fn new(db: Db, homes: Homes, tasks: TaskTracker) -> Self {
-        Self { db, homes, tasks }
+    pub fn new(db: Db, homes: Homes) -> Self {
+        Self { db, homes }
     }
 
     /// A page of deals.
@@ -72,14 +69,6 @@ impl Deals {
             .into_iter()
             .next()
             .ok_or_else(|| Error::not_found(Deal::description().one))
-    }
-
-    /// The deals of a list as CSV.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn export(&self, caller: &Caller, query: &ListQuery, columns: &str) -> Result<Download, Error> {
-        transfer::export::<Deal>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in a deal, newest first.

@@ -15,11 +15,10 @@ use kontor_records::{
     query::{self, Expansions},
     refs,
     territories::{Case, Given, Territories},
-    transfer,
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub use convert::Wish;
 pub use recency::{LAPSE, Lapse, RESCORE, Recency, Rescore};
@@ -46,7 +45,6 @@ pub struct Leads {
     weights: WeightsOf,
     territories: Territories,
     recency: Recency,
-    tasks: TaskTracker,
     draining: CancellationToken,
 }
 
@@ -60,7 +58,6 @@ impl Leads {
             weights: WeightsOf::default(),
             territories: Territories::default(),
             recency: Recency::default(),
-            tasks: host.tasks.clone(),
             draining: host.draining.clone(),
         }
     }
@@ -99,19 +96,6 @@ impl Leads {
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<query::Page<v1::Lead>, Error> {
         let mut tx = self.db.read(caller).await?;
         query::list::<Lead>(&mut tx, caller, query).await
-    }
-
-    /// The leads of a list as CSV, from one snapshot.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn export(
-        &self,
-        caller: &Caller,
-        query: &ListQuery,
-        columns: &str,
-    ) -> Result<transfer::Download, Error> {
-        transfer::export::<Lead>(&self.db, &self.tasks, caller, query, columns).await
     }
 
     /// What was changed in a lead, newest first.
@@ -224,10 +208,7 @@ impl Leads {
         let mut tx = self.db.begin(caller).await?;
         let lead: Lead = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
         lead.match_etag(etag)?;
-        match states::editable(lead.status) {
-            Editable::Nothing => return Err(error::Error::Converting.into()),
-            Editable::All | Editable::DescriptionAndTags => {}
-        }
+        may_delete(&lead)?;
         write::delete(&mut tx, &lead, Change::new(caller, now, "deleted")).await?;
         tx.commit().await
     }
@@ -345,6 +326,14 @@ impl Leads {
         }
         tx.commit().await?;
         Ok((lead, score))
+    }
+}
+
+/// Whether a lead's state allows that it is deleted.
+fn may_delete(lead: &Lead) -> Result<(), error::Error> {
+    match states::editable(lead.status) {
+        Editable::Nothing => Err(error::Error::Converting),
+        Editable::All | Editable::DescriptionAndTags => Ok(()),
     }
 }
 

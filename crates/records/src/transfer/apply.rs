@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::change;
+use super::changes::{self, Changed};
 use super::draft::RowError;
 use super::importer::Importer;
 use super::job::{self, Claim, Counts, Job, State};
@@ -19,6 +20,7 @@ use super::refusals::{self, Refusal};
 use super::staging::{self, Staging};
 use super::upload::taken_over;
 use crate::record::Record;
+use crate::write::is_about_a_row;
 
 /// Rows of a batch that makes new records.
 const CREATED: i64 = 5_000;
@@ -42,6 +44,7 @@ pub(super) struct Apply<'i, I: Importer> {
 pub(super) struct Batch {
     pub(super) created: Vec<Uuid>,
     pub(super) updated: i64,
+    pub(super) changed: Vec<Changed>,
     pub(super) skipped: i64,
     pub(super) refusals: Vec<Refusal>,
 }
@@ -279,8 +282,9 @@ impl<I: Importer> Apply<'_, I> {
         }))
     }
 
-    /// Notes what the batch made, so that it can be taken back.
+    /// Notes what the batch made and changed, so that it can be taken back.
     async fn note(&self, conn: &mut PgConnection, batch: &Batch, upto: i64) -> Result<(), Error> {
+        changes::note(conn, self.claim, &batch.created, &batch.changed).await?;
         if batch.created.is_empty() {
             return Ok(());
         }
@@ -355,12 +359,4 @@ fn sum(a: Counts, b: Counts) -> Counts {
         skipped: a.skipped + b.skipped,
         failed: a.failed + b.failed,
     }
-}
-
-/// Data exceptions and violated constraints: it lies in a row, and the others may go in without it.
-pub(super) fn is_about_a_row(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }

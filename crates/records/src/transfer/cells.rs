@@ -6,16 +6,21 @@
 use rust_decimal::Decimal;
 
 use super::countries;
+use super::dates::{self, DayOrder};
 use super::disarm::rearm;
+use crate::admit::Fault;
 use crate::leaf::{Form, Kind, Leaf};
 use crate::value::Value;
 
 /// The raw value of a cell: null when it is blank. `foreign` tells that the column isn't called by our own name, so that
-/// its words are another system's.
-pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool) -> Value {
+/// its words are another system's; `order` how days are written, if that was said.
+///
+/// # Errors
+/// A cell that could have two meanings.
+pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool, order: Option<DayOrder>) -> Result<Value, Fault> {
     let cell = cell.trim();
     if cell.is_empty() {
-        return Value::Null;
+        return Ok(Value::Null);
     }
     let text = match leaf.kind {
         Kind::Text(Form::Country) => countries::code(cell).unwrap_or(cell).to_owned(),
@@ -31,13 +36,19 @@ pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool) -> Value {
         Kind::Int => whole(cell),
         Kind::Amount => amount(cell),
         Kind::Object => match serde_json::from_str(cell) {
-            Ok(serde_json::Value::Object(object)) => return Value::Json(object),
+            Ok(serde_json::Value::Object(object)) => return Ok(Value::Json(object)),
             _ => cell.to_owned(),
         },
-        Kind::Date if foreign => cell.split_once('T').map_or(cell, |(day, _)| day).to_owned(),
-        Kind::Bool | Kind::Time | Kind::Date | Kind::Id | Kind::Ids => cell.to_owned(),
+        // Other systems put a clock behind a day.
+        Kind::Date if foreign => {
+            let moment = dates::moment(cell, order)?;
+            moment.split_once('T').map_or(&*moment, |(day, _)| day).to_owned()
+        }
+        Kind::Date => dates::day(cell, order)?.into_owned(),
+        Kind::Time => dates::moment(cell, order)?.into_owned(),
+        Kind::Bool | Kind::Id | Kind::Ids => cell.to_owned(),
     };
-    Value::Text(text)
+    Ok(Value::Text(text))
 }
 
 /// The word of a choice: as it stands, in other letters (`Cold Call`), and in a foreign column also the one word that

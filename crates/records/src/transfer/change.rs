@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use kontor_chassis::TenantTx;
-use kontor_chassis::error::{Error, FieldErrors};
+use kontor_chassis::error::Error;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::apply::{Apply, Batch, is_about_a_row};
+use super::apply::{Apply, Batch};
+use super::changes::Changed;
 use super::draft::{Drafter, Given, RowError};
 use super::importer::{Candidate, Importer};
 use super::job::Job;
@@ -19,7 +20,7 @@ use super::refusals::Refusal;
 use super::staging::key_column;
 use crate::record::Record;
 use crate::value::Value;
-use crate::write;
+use crate::write::{self, is_about_a_row};
 
 /// A staged row and the records it matches.
 struct Matched {
@@ -50,7 +51,10 @@ pub(super) async fn batch<I: Importer>(
                 batch.created.push(id);
                 made.extend(key.map(|key| (key, id)));
             }
-            Ok(Done::Updated) => batch.updated += 1,
+            Ok(Done::Updated(change)) => {
+                batch.updated += 1;
+                batch.changed.extend(change);
+            }
             Err(errors) => batch.refusals.push(Refusal {
                 line: row.line,
                 cells: row.cells,
@@ -63,7 +67,8 @@ pub(super) async fn batch<I: Importer>(
 
 enum Done {
     Created(Uuid),
-    Updated,
+    /// Changed, unless it was like that already.
+    Updated(Option<Changed>),
 }
 
 /// One row: what it did, or why it was refused.
@@ -89,24 +94,13 @@ async fn one<I: Importer>(
         if apply.plan.mode == Mode::Update {
             return refused("no_match", "No record matches the row.");
         }
-        let record: I::Record = match drafter.create(row.given.clone(), now) {
-            Ok(record) => record,
-            Err(errors) => return Ok(Err(errors)),
+        let record: I::Record = match drafter.create(row.given.clone().into(), now) {
+            Ok((record, errors)) if errors.is_empty() => record,
+            Ok((_, errors)) => return Ok(Err(errors)),
+            Err(error) => return Ok(Err(vec![error])),
         };
-        return write(
-            apply,
-            tx,
-            drafter,
-            row,
-            Candidate {
-                record,
-                before: None,
-                owner_given: drafter.gives_owner(&row.given),
-                errors: FieldErrors::new(),
-            },
-            now,
-        )
-        .await;
+        let candidate = Candidate::new(record, drafter.gives_owner(&row.given));
+        return write(apply, tx, drafter, row, candidate, now).await;
     };
     let found =
         write::get_for_update::<I::Record>(tx, apply.caller, id, "update", write::Which::Present).await;
@@ -120,23 +114,13 @@ async fn one<I: Importer>(
         }
         Err(error) => return Err(error),
     };
-    let Some(record) = Drafter::change(&before, row.given.clone()) else {
-        return refused("invalid_value", "A value has the wrong type.");
-    };
-    write(
-        apply,
-        tx,
-        drafter,
-        row,
-        Candidate {
-            record,
-            before: Some(before),
-            owner_given: drafter.gives_owner(&row.given),
-            errors: FieldErrors::new(),
-        },
-        now,
-    )
-    .await
+    match drafter.change(&before, row.given.clone()) {
+        Ok(record) => {
+            let candidate = Candidate::of(before, record, drafter.gives_owner(&row.given));
+            write(apply, tx, drafter, row, candidate, now).await
+        }
+        Err(errors) => Ok(Err(errors)),
+    }
 }
 
 async fn write<I: Importer>(
@@ -157,12 +141,9 @@ async fn write<I: Importer>(
             errors,
         },
     ] = batch;
-    let told = errors.into_vec();
-    if !told.is_empty() {
-        let at = |error: &kontor_chassis::error::FieldError| {
-            drafter.error_at(&error.field, &row.cells, &error.code, &error.message)
-        };
-        return Ok(Err(told.iter().map(at).collect()));
+    let errors = drafter.errors_at(errors, &row.cells);
+    if !errors.is_empty() {
+        return Ok(Err(errors));
     }
     sqlx::query("savepoint one").execute(&mut **tx).await?;
     let id = record.id();
@@ -171,7 +152,7 @@ async fn write<I: Importer>(
             let change = write::Change::new(apply.caller, now, "updated");
             write::update(tx, before, record, change)
                 .await
-                .map(|_| Done::Updated)
+                .map(|after| Done::Updated(Changed::between(before, &after)))
         }
         None => {
             let change = write::Change::new(apply.caller, now, "created");

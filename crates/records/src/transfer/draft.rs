@@ -1,11 +1,14 @@
 //! A row of a file becomes a record, or everything that is wrong with it.
 
 use kontor_chassis::caller::Caller;
+use kontor_chassis::error::{Error, FieldError, FieldErrors};
+use kontor_proto::records::v1::ImportError;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::cells;
+use super::dates::DayOrder;
 use super::headers::WHOLE_NAME;
 use super::plan::{Mode, Plan};
 use super::reader::{Fault, Row};
@@ -42,6 +45,25 @@ impl RowError {
     }
 }
 
+impl RowError {
+    /// As it is told of the row at this line.
+    pub(super) fn into_message(self, row: i64) -> ImportError {
+        let Self {
+            column,
+            value,
+            code,
+            message,
+        } = self;
+        ImportError {
+            row,
+            column,
+            value,
+            code,
+            message,
+        }
+    }
+}
+
 /// Where a column goes.
 struct Column {
     leaf: usize,
@@ -59,29 +81,53 @@ pub(super) struct Drafter {
     /// The leaves of an amount and of its currency.
     amounts: Vec<(usize, usize)>,
     currency: String,
+    clear_blanks: bool,
+    day_order: Option<DayOrder>,
     leaves: &'static [Leaf],
     caller: Caller,
 }
 
-/// The values that a row gives, by leaf; [`Value::Null`] where it gives none.
+/// The values that a row gives, by leaf.
 pub(super) type Given = Vec<(usize, Value)>;
+
+/// A row that was read: what its good cells give, and what is wrong with the bad ones.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) given: Given,
+    pub(super) errors: Vec<RowError>,
+    /// The leaves of the bad cells.
+    bad: Vec<usize>,
+}
+
+impl From<Given> for Judged {
+    fn from(given: Given) -> Self {
+        Self {
+            given,
+            ..Self::default()
+        }
+    }
+}
+
+impl Judged {
+    fn refuse(&mut self, leaf: usize, error: RowError) {
+        self.bad.push(leaf);
+        self.errors.push(error);
+    }
+}
 
 impl Drafter {
     /// For this plan. A default that the field refuses is an error of the options.
     ///
     /// # Errors
     /// Bad defaults, all at once.
-    pub(super) fn of<R: Record>(
-        plan: &Plan,
-        header: &[String],
-        caller: &Caller,
-    ) -> Result<Self, kontor_chassis::error::Error> {
+    pub(super) fn of<R: Record>(plan: &Plan, header: &[String], caller: &Caller) -> Result<Self, Error> {
         let kind = R::description();
-        let mut errors = kontor_chassis::error::FieldErrors::new();
+        let mut errors = FieldErrors::new();
         let mut defaults = Vec::new();
         for (name, text) in &plan.defaults {
             let Some(at) = kind.position(name) else { continue };
-            match kind.leaves[at].admit(cells::raw(&kind.leaves[at], text, false)) {
+            let raw = cells::raw(&kind.leaves[at], text, false, plan.day_order);
+            match raw.and_then(|raw| kind.leaves[at].admit(raw)) {
                 Ok(value) => defaults.push((at, value)),
                 Err(fault) => errors.push(format!("defaults.{name}"), fault.code, fault.message),
             }
@@ -125,6 +171,8 @@ impl Drafter {
                 .map(|at| (at, at + 1))
                 .collect(),
             currency: plan.currency.clone(),
+            clear_blanks: plan.clear_blanks,
+            day_order: plan.day_order,
             leaves: &kind.leaves,
             caller: caller.clone(),
         })
@@ -133,42 +181,57 @@ impl Drafter {
     /// What the row gives, judged field by field.
     ///
     /// # Errors
-    /// All that is wrong with its cells.
-    pub(super) fn read(&self, row: &Row<'_>) -> Result<Given, Vec<RowError>> {
+    /// Why the row can't be read at all.
+    pub(super) fn read(&self, row: &Row<'_>) -> Result<Judged, RowError> {
         if let Some(error) = self.fault(row) {
-            return Err(vec![error]);
+            return Err(error);
         }
-        let mut given = Given::with_capacity(self.columns.len() + 2);
-        let mut errors = Vec::new();
+        let mut judged = Judged {
+            given: Given::with_capacity(self.columns.len() + 2),
+            ..Judged::default()
+        };
         for (index, column) in self.columns.iter().enumerate() {
             let Some(column) = column else { continue };
             let cell = row.cell(index);
             let leaf = &self.leaves[column.leaf];
-            match leaf.admit(cells::raw(leaf, cell, column.foreign)) {
+            let raw = cells::raw(leaf, cell, column.foreign, self.day_order);
+            match raw.and_then(|raw| leaf.admit(raw)) {
                 Ok(Value::Null) => {}
                 // None can be defined yet.
-                Ok(Value::Json(fields)) => errors.extend(fields.keys().map(|key| {
-                    let message = format!("The company has no field {key}.");
-                    self.error(Some(index), cell, "unknown_field", message)
-                })),
-                Ok(value) => given.push((column.leaf, value)),
-                Err(fault) => errors.push(self.error(Some(index), cell, fault.code, fault.message)),
+                Ok(Value::Json(fields)) => {
+                    for key in fields.keys() {
+                        let message = format!("The company has no field {key}.");
+                        let error = self.error(Some(index), cell, "unknown_field", message);
+                        judged.refuse(column.leaf, error);
+                    }
+                }
+                Ok(value) => judged.given.push((column.leaf, value)),
+                Err(fault) => {
+                    let error = self.error(Some(index), cell, fault.code, fault.message);
+                    judged.refuse(column.leaf, error);
+                }
             }
         }
-        self.split_name(row, &mut given, &mut errors);
-        self.complete_amounts(&mut given);
-        if errors.is_empty() { Ok(given) } else { Err(errors) }
+        self.split_name(row, &mut judged);
+        self.complete_amounts(&mut judged.given);
+        Ok(judged)
     }
 
-    /// A new record of what a row gives, with the defaults where it gives nothing.
+    /// A new record of what a row gives, with the defaults where it gives nothing, and everything that is wrong with it;
+    /// what is bad is blank in the record.
     ///
     /// # Errors
-    /// What a record must have and the row lacks.
+    /// A mistake of the description: a value that its field can't hold.
     pub(super) fn create<R: Record>(
         &self,
-        mut given: Given,
+        judged: Judged,
         now: OffsetDateTime,
-    ) -> Result<R, Vec<RowError>> {
+    ) -> Result<(R, Vec<RowError>), RowError> {
+        let Judged {
+            mut given,
+            mut errors,
+            bad,
+        } = judged;
         for (leaf, value) in &self.defaults {
             if given.iter().all(|(at, _)| at != leaf) {
                 given.push((*leaf, value.clone()));
@@ -179,6 +242,38 @@ impl Drafter {
         let mut values = draft.values();
         for (leaf, value) in given {
             values[leaf] = value;
+        }
+        let missing = self.leaves.iter().zip(&values).enumerate();
+        let missing =
+            missing.filter(|(at, (leaf, value))| leaf.required && is_missing(value) && !bad.contains(at));
+        errors.extend(missing.map(|(at, (leaf, _))| self.missing(at, leaf)));
+        let record = R::from_values(values)
+            .ok_or_else(|| RowError::whole("invalid_value", "A value has the wrong type."))?;
+        Ok((record, errors))
+    }
+
+    /// A record that is there, with what a row gives. A blank cell changes nothing, unless it was asked to clear.
+    ///
+    /// # Errors
+    /// A cell that would clear what a record must have.
+    pub(super) fn change<R: Record>(&self, record: &R, given: Given) -> Result<R, Vec<RowError>> {
+        let mut values = record.values();
+        let id = R::description().position("id");
+        if self.clear_blanks {
+            let blank = R::draft(
+                record.id(),
+                &Caller::system(record.company_id()),
+                OffsetDateTime::UNIX_EPOCH,
+            );
+            let blank = blank.values();
+            for leaf in self.blanks(&given) {
+                values[leaf].clone_from(&blank[leaf]);
+            }
+        }
+        for (leaf, value) in given {
+            if Some(leaf) != id {
+                values[leaf] = value;
+            }
         }
         let missing: Vec<RowError> = self
             .leaves
@@ -204,27 +299,34 @@ impl Drafter {
             .any(|(leaf, _)| is_owner(*leaf))
     }
 
-    /// A record that is there, with what a row gives; blank cells change nothing.
-    pub(super) fn change<R: Record>(record: &R, given: Given) -> Option<R> {
-        let mut values = record.values();
-        let id = R::description().position("id");
-        for (leaf, value) in given {
-            if Some(leaf) != id {
-                values[leaf] = value;
+    /// The leaves of the file's columns that a row leaves blank; a currency goes with its amount.
+    fn blanks(&self, given: &Given) -> Vec<usize> {
+        let has = |leaf: usize| given.iter().any(|(at, _)| *at == leaf);
+        let mapped = self.columns.iter().flatten().map(|column| column.leaf);
+        let mut blanks: Vec<usize> = mapped.filter(|leaf| !has(*leaf)).collect();
+        for (amount, currency) in &self.amounts {
+            if blanks.contains(amount) {
+                blanks.push(*currency);
+            } else if !has(*amount) {
+                blanks.retain(|leaf| leaf != currency);
             }
         }
-        R::from_values(values)
+        blanks
     }
 
-    /// The file's own header for a field, and the cell, where an error of the service names the field.
-    pub(super) fn error_at(&self, field: &str, row: &[String], code: &str, message: &str) -> RowError {
-        let leaf = self
-            .leaves
-            .iter()
-            .position(|leaf| leaf.path == field || leaf.name == field);
-        let index = leaf.and_then(|leaf| self.column_of(leaf));
-        let cell = index.and_then(|index| row.get(index)).map_or("", String::as_str);
-        self.error(index, cell, code, message.to_owned())
+    /// What the service found wrong with a row, at the file's own headers.
+    pub(super) fn errors_at(&self, found: FieldErrors, row: &[String]) -> Vec<RowError> {
+        let at = |found: FieldError| {
+            let field = found.field.split('[').next().unwrap_or_default();
+            let leaf = self
+                .leaves
+                .iter()
+                .position(|leaf| leaf.path == field || leaf.name == field);
+            let index = leaf.and_then(|leaf| self.column_of(leaf));
+            let cell = index.and_then(|index| row.get(index)).map_or("", String::as_str);
+            self.error(index, cell, &found.code, found.message.into_owned())
+        };
+        found.into_vec().into_iter().map(at).collect()
     }
 
     fn fault(&self, row: &Row<'_>) -> Option<RowError> {
@@ -259,7 +361,7 @@ impl Drafter {
         }
     }
 
-    fn split_name(&self, row: &Row<'_>, given: &mut Given, errors: &mut Vec<RowError>) {
+    fn split_name(&self, row: &Row<'_>, judged: &mut Judged) {
         let Some((column, first, last)) = self.whole_name else {
             return;
         };
@@ -267,13 +369,16 @@ impl Drafter {
         let name = super::rearm(cell.trim());
         let (first_name, last_name) = name.rsplit_once(char::is_whitespace).unwrap_or(("", name));
         for (leaf, text) in [(first, first_name), (last, last_name)] {
-            if given.iter().any(|(at, _)| *at == leaf) {
+            if judged.given.iter().any(|(at, _)| *at == leaf) {
                 continue;
             }
             match self.leaves[leaf].admit(Value::Text(text.to_owned())) {
                 Ok(Value::Null) => {}
-                Ok(value) => given.push((leaf, value)),
-                Err(fault) => errors.push(self.error(Some(column), cell, fault.code, fault.message)),
+                Ok(value) => judged.given.push((leaf, value)),
+                Err(fault) => {
+                    let error = self.error(Some(column), cell, fault.code, fault.message);
+                    judged.refuse(leaf, error);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a service says of the import of its records.
+//! What a service says of records that come, change or go many at a time.
 
 use std::future::Future;
 
@@ -19,6 +19,30 @@ pub struct Candidate<R> {
     pub owner_given: bool,
     /// What the service finds wrong with it, at the path of the field. With an error it is refused.
     pub errors: FieldErrors,
+}
+
+impl<R> Candidate<R> {
+    /// A new record.
+    #[must_use]
+    pub const fn new(record: R, owner_given: bool) -> Self {
+        Self {
+            record,
+            before: None,
+            owner_given,
+            errors: FieldErrors::new(),
+        }
+    }
+
+    /// A record that is there, as it is to be.
+    #[must_use]
+    pub const fn of(before: R, record: R, owner_given: bool) -> Self {
+        Self {
+            record,
+            before: Some(before),
+            owner_given,
+            errors: FieldErrors::new(),
+        }
+    }
 }
 
 /// A service's part of an import.
@@ -44,4 +68,13 @@ pub trait Importer: Clone + Send + Sync + 'static {
         now: OffsetDateTime,
         batch: &mut [Candidate<Self::Record>],
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Whether a record may be deleted, as its state stands: any, unless the service says otherwise.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_delete(&self, record: &Self::Record) -> Result<(), Error> {
+        let _ = record;
+        Ok(())
+    }
 }

@@ -1,13 +1,14 @@
 //! Imports of one kind of record, as a service offers them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kontor_chassis::error::{Error, FieldErrors};
 use kontor_chassis::idempotency::Interim;
 use kontor_chassis::{Caller, Db, Host, TenantTx};
 use kontor_events::timers::{Due, Timer, Timers};
 use kontor_proto::google::api::HttpBody;
-use kontor_proto::records::v1::{ImportJob, ImportOptions};
+use kontor_proto::records::v1::{ImportJob, ImportOptions, ImportPreview, ListQuery};
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::StreamExt as _;
@@ -17,14 +18,14 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::csv;
 use super::importer::Importer;
-use super::job::{self, Claim, Job};
+use super::job::{self, Claim, Job, State};
 use super::plan::Plan;
-use super::refusals;
+use super::preview::preview;
 use super::staging::Staging;
 use super::upload::{Part, Parts};
 use super::work::{Order, Workshop, patience};
+use super::{changes, csv, refusals, watch};
 use crate::leaf::keep;
 use crate::record::Record;
 
@@ -50,6 +51,9 @@ struct Running {
     job: Option<ImportJob>,
 }
 
+/// How long the answer to an undoing waits for its end.
+const UNDO_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The metadata by which the gateway learns of another status than the usual: `202`.
 pub const RUNNING_STATUS: (&str, &str) = ("x-http-status", "202");
 
@@ -62,12 +66,14 @@ impl<I: Importer> Imports<I> {
     /// # Errors
     /// When the record has more columns than can be staged, which is a mistake of its description.
     pub fn new(host: &Host, importer: I) -> Result<Self, Error> {
-        Self::on(
+        let mut imports = Self::on(
             host.db.clone(),
             host.tasks.clone(),
             host.shutdown.clone(),
             importer,
-        )
+        )?;
+        imports.workshop.draining = host.draining.clone();
+        Ok(imports)
     }
 
     /// On a database, with tasks that end at `shutdown`.
@@ -82,6 +88,7 @@ impl<I: Importer> Imports<I> {
                 importer,
                 staging: Arc::new(Staging::of(kind)?),
                 tasks,
+                draining: shutdown.clone(),
                 shutdown,
                 alarm: keep(format!("import:{}", kind.many)),
             },
@@ -147,9 +154,7 @@ impl<I: Importer> Imports<I> {
     pub async fn get(&self, caller: &Caller, id: Uuid) -> Result<ImportJob, Error> {
         let mut tx = self.workshop.db.read(caller).await?;
         let job = self.find(&mut tx, caller, id).await?;
-        let mut message = job.into_message();
-        message.errors = refusals::first(&mut tx, caller.company_id(), id).await?;
-        Ok(message)
+        told(&mut tx, caller.company_id(), job).await
     }
 
     /// The jobs, newest first, and the token of the next page; empty at the end.
@@ -200,12 +205,7 @@ impl<I: Importer> Imports<I> {
             .unwrap_or_default();
         let mut messages = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let id = job.id;
-            let mut message = job.into_message();
-            if message.failed > 0 {
-                message.errors = refusals::first(&mut tx, caller.company_id(), id).await?;
-            }
-            messages.push(message);
+            messages.push(told(&mut tx, caller.company_id(), job).await?);
         }
         Ok((messages, next))
     }
@@ -240,11 +240,83 @@ impl<I: Importer> Imports<I> {
         self.get(caller, id).await
     }
 
+    /// Takes back what an ended job did: deletes what it made, gives what it changed its former values where it has not
+    /// changed since, and reports what stays. One that was taken back stays as it is. It goes on when nobody waits any
+    /// more.
+    ///
+    /// # Errors
+    /// NotFound; Conflict for one that is at work, that failed or was a dry run; Forbidden unless it is the caller's own or
+    /// they may delete and change all.
+    pub async fn undo(&self, caller: &Caller, id: Uuid) -> Result<Imported, Error> {
+        let begun = self.workshop.begin_undo(caller, id).await?;
+        if let Some(claim) = begun {
+            let (workshop, caller) = (self.workshop.clone(), caller.clone());
+            let work = self.workshop.tasks.spawn(async move {
+                let _heart = workshop.heart(&caller, claim);
+                workshop.finish(&caller, claim, State::Undoing).await;
+            });
+            if let Ok(ended) = tokio::time::timeout(UNDO_PATIENCE, work).await {
+                ended.map_err(Error::internal)?;
+            }
+        }
+        let job = self.get(caller, id).await?;
+        let running = job.finished_at.is_none();
+        Ok(Imported { job, running })
+    }
+
+    /// The first rows of a file as they would be read, and what is wrong with them. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn preview(&self, caller: &Caller, mut parts: Parts) -> Result<ImportPreview, Error> {
+        let options = first(&mut parts).await?;
+        preview(&self.workshop, caller, &options, parts).await
+    }
+
+    /// The progress of a job as server-sent events: `progress` with the job whenever it has changed, then `done`.
+    ///
+    /// # Errors
+    /// NotFound.
+    pub async fn watch(&self, caller: &Caller, id: Uuid) -> Result<Download, Error> {
+        let job = self.get(caller, id).await?;
+        let (events, download) = mpsc::channel(2);
+        let (imports, caller) = (self.clone(), caller.clone());
+        self.workshop.tasks.spawn(async move {
+            let ending = imports.workshop.draining.clone();
+            ending
+                .run_until_cancelled_owned(watch::send(&imports, &caller, job, events))
+                .await;
+        });
+        Ok(ReceiverStream::new(download))
+    }
+
+    /// The records of a list as CSV: see [`export`](super::export()).
+    ///
+    /// # Errors
+    /// As [`export`](super::export()).
+    pub async fn export(&self, caller: &Caller, query: &ListQuery, columns: &str) -> Result<Download, Error> {
+        let Workshop { db, tasks, .. } = &self.workshop;
+        super::export::<I::Record>(db, tasks, caller, query, columns).await
+    }
+
     async fn find(&self, tx: &mut TenantTx, caller: &Caller, id: Uuid) -> Result<Job, Error> {
         let kind = I::Record::description().many;
         let job = job::find(tx, caller.company_id(), kind, id).await?;
         job.ok_or_else(|| Error::not_found("import"))
     }
+}
+
+/// A job as it is answered.
+async fn told(tx: &mut TenantTx, company_id: Uuid, job: Job) -> Result<ImportJob, Error> {
+    let id = job.id;
+    let mut message = job.into_message();
+    if message.failed > 0 {
+        message.errors = refusals::first(tx, company_id, id).await?;
+    }
+    if let Some(undo) = message.undo.as_mut().filter(|undo| undo.kept > 0) {
+        undo.failures = changes::kept(tx, company_id, id).await?;
+    }
+    Ok(message)
 }
 
 impl<I: Importer> Due for Imports<I> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kontor_chassis::error::Error;
 use kontor_events::timers;
-use kontor_proto::records::v1::{ImportJob, ImportOptions, ImportState};
+use kontor_proto::records::v1::{ImportJob, ImportOptions, ImportState, ImportUndo};
 use prost_types::Timestamp;
 use serde_json::Value as Json;
 use sqlx::postgres::PgRow;
@@ -36,8 +36,22 @@ pub(super) enum State {
     PartiallySucceeded,
     Failed,
     Cancelled,
+    /// It had ended, and is being taken back.
+    Undoing,
     Undone,
 }
+
+/// Every state.
+const STATES: [State; 8] = [
+    State::Uploading,
+    State::Applying,
+    State::Succeeded,
+    State::PartiallySucceeded,
+    State::Failed,
+    State::Cancelled,
+    State::Undoing,
+    State::Undone,
+];
 
 impl State {
     pub(super) const fn word(self) -> &'static str {
@@ -48,31 +62,22 @@ impl State {
             Self::PartiallySucceeded => "partially_succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Undoing => "undoing",
             Self::Undone => "undone",
         }
     }
 
     fn of(word: &str) -> Option<Self> {
-        [
-            Self::Uploading,
-            Self::Applying,
-            Self::Succeeded,
-            Self::PartiallySucceeded,
-            Self::Failed,
-            Self::Cancelled,
-            Self::Undone,
-        ]
-        .into_iter()
-        .find(|state| state.word() == word)
+        STATES.into_iter().find(|state| state.word() == word)
     }
 
     pub(super) const fn is_running(self) -> bool {
-        matches!(self, Self::Uploading | Self::Applying)
+        matches!(self, Self::Uploading | Self::Applying | Self::Undoing)
     }
 
     const fn public(self) -> ImportState {
         match self {
-            Self::Uploading | Self::Applying => ImportState::Running,
+            Self::Uploading | Self::Applying | Self::Undoing => ImportState::Running,
             Self::Succeeded => ImportState::Succeeded,
             Self::PartiallySucceeded => ImportState::PartiallySucceeded,
             Self::Failed => ImportState::Failed,
@@ -98,6 +103,9 @@ pub(super) struct Job {
     pub(super) counts: Counts,
     pub(super) applied_to: i64,
     pub(super) cancelling: bool,
+    pub(super) created_by: Option<Uuid>,
+    pub(super) undone_by: Option<Uuid>,
+    undone: Undone,
     pub(super) failure: Option<String>,
     pub(super) started_at: OffsetDateTime,
     pub(super) finished_at: Option<OffsetDateTime>,
@@ -111,6 +119,14 @@ pub(super) struct Counts {
     pub(super) updated: i64,
     pub(super) skipped: i64,
     pub(super) failed: i64,
+}
+
+/// What became of the records when the job was taken back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Undone {
+    pub(super) deleted: i64,
+    pub(super) restored: i64,
+    pub(super) kept: i64,
 }
 
 impl Counts {
@@ -151,14 +167,32 @@ impl Job {
             },
             applied_to: row.try_get("applied_to")?,
             cancelling: row.try_get("cancelling")?,
+            created_by: row.try_get("created_by")?,
+            undone_by: row.try_get("undone_by")?,
+            undone: Undone {
+                deleted: row.try_get("undo_deleted")?,
+                restored: row.try_get("undo_restored")?,
+                kept: row.try_get("undo_kept")?,
+            },
             failure: row.try_get("failure")?,
             started_at: row.try_get("started_at")?,
             finished_at: row.try_get("finished_at")?,
         })
     }
 
-    /// As it is answered, without its errors.
+    /// As it is answered, without its errors and without the records that stayed when it was taken back.
     pub(super) fn into_message(self) -> ImportJob {
+        let Undone {
+            deleted,
+            restored,
+            kept,
+        } = self.undone;
+        let undo = matches!(self.state, State::Undoing | State::Undone).then(|| ImportUndo {
+            deleted,
+            restored,
+            kept,
+            failures: Vec::new(),
+        });
         ImportJob {
             id: self.id.to_string(),
             state: self.state.public().into(),
@@ -175,6 +209,7 @@ impl Job {
             failure: self.failure,
             file_name: self.file_name,
             dry_run: self.dry_run,
+            undo,
         }
     }
 
@@ -242,6 +277,16 @@ pub(super) async fn hold(conn: &mut PgConnection, claim: Claim, state: State) ->
     Ok(job.filter(|job| job.runner == claim.runner && job.state == state))
 }
 
+/// Locks a job until the transaction ends, whoever works on it.
+pub(super) async fn lock(conn: &mut PgConnection, claim: Claim) -> Result<(), Error> {
+    sqlx::query("select from imports where company_id = $1 and id = $2 for update")
+        .bind(claim.company_id)
+        .bind(claim.id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Takes over a job that has been silent; none when it lives or has ended.
 pub(super) async fn take_over(conn: &mut PgConnection, claim: Claim) -> Result<Option<Job>, Error> {
     let row = sqlx::query(
@@ -250,7 +295,7 @@ pub(super) async fn take_over(conn: &mut PgConnection, claim: Claim) -> Result<O
              runner = $3
          where company_id = $1
            and id = $2
-           and state in ('uploading', 'applying')
+           and state in ('uploading', 'applying', 'undoing')
            and heartbeat_at < clock_timestamp() - make_interval(secs => $4)
          returning *",
     )
@@ -346,7 +391,7 @@ pub(super) async fn advance(
 pub(super) async fn beat(conn: &mut PgConnection, claim: Claim, alarm: &'static str) -> Result<bool, Error> {
     // The alarm first: whoever takes it up locks it first too.
     set_alarm(conn, claim, alarm).await?;
-    for state in [State::Uploading, State::Applying] {
+    for state in [State::Uploading, State::Applying, State::Undoing] {
         if hold(conn, claim, state).await?.is_some() {
             advance(conn, claim, Counts::default(), None, None).await?;
             return Ok(true);

@@ -6,13 +6,18 @@
 //! record's own table ([`change`] where they change records). The job's row ([`job`]) says how far it has come, and a
 //! timer lets another process go on when one dies ([`work`]).
 //!
+//! A [`preview`](Imports::preview) reads the beginning of a file and writes nothing; [`watch`] tells how a job goes on;
+//! [`undo`] takes an ended one back by what [`changes`] kept of it.
+//!
 //! An [`export`](export()) is one statement, whose rows become text as they come ([`format`]).
 
 mod apply;
 mod cells;
 mod change;
+mod changes;
 mod countries;
 pub mod csv;
+mod dates;
 mod delimiter;
 mod disarm;
 mod draft;
@@ -24,11 +29,15 @@ mod importer;
 mod imports;
 mod job;
 mod plan;
+mod preview;
 mod reader;
 mod refusals;
+mod rpcs;
 mod staging;
 mod synonyms;
+mod undo;
 mod upload;
+mod watch;
 mod work;
 
 pub use disarm::{is_armed, rearm};
@@ -38,4 +47,6 @@ pub use export::export;
 pub use importer::{Candidate, Importer};
 pub use imports::{Download, Imported, Imports, RUNNING_STATUS};
 pub use reader::{Fault, MAX_COLUMNS, MAX_RECORD_BYTES, Reader, Row};
+#[doc(hidden)]
+pub use rpcs::{no_part, parts, started};
 pub use upload::{Part, Parts};

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use kontor_chassis::caller::{Caller, Scope};
 use kontor_chassis::error::{Error, FieldError, FieldErrors};
-use kontor_proto::records::v1::{ImportMode, ImportOnError, ImportOptions};
+use kontor_proto::records::v1::{
+    ImportBlankCells, ImportDateFormat, ImportMode, ImportOnError, ImportOptions,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::dates::DayOrder;
 use super::headers::{self, Mapping, Target, WHOLE_NAME};
 use crate::description::Description;
 use crate::leaf::{Kind, Leaf};
@@ -48,6 +51,12 @@ pub(super) struct Plan {
     pub(super) abort: bool,
     pub(super) dry_run: bool,
     pub(super) defaults: BTreeMap<String, String>,
+    /// A blank cell clears the field of a record that is there.
+    #[serde(default)]
+    pub(super) clear_blanks: bool,
+    /// How days are written, if that was said.
+    #[serde(default)]
+    pub(super) day_order: Option<DayOrder>,
     /// The company's currency, for amounts without one.
     pub(super) currency: String,
     /// For each column of the file the name of the leaf it goes to, or [`WHOLE_NAME`].
@@ -80,6 +89,24 @@ impl Plan {
             Err(_) => {
                 errors.push("on_error", "unknown_value", "One of skip_row, abort.");
                 false
+            }
+        };
+        let clear_blanks = match ImportBlankCells::try_from(options.blank_cells) {
+            Ok(ImportBlankCells::Unspecified | ImportBlankCells::Keep) => false,
+            Ok(ImportBlankCells::Clear) => true,
+            Err(_) => {
+                errors.push("blank_cells", "unknown_value", "One of keep, clear.");
+                false
+            }
+        };
+        let day_order = match ImportDateFormat::try_from(options.date_format) {
+            Ok(ImportDateFormat::Unspecified) => None,
+            Ok(ImportDateFormat::Dmy) => Some(DayOrder::Day),
+            Ok(ImportDateFormat::Mdy) => Some(DayOrder::Month),
+            Ok(ImportDateFormat::Ymd) => Some(DayOrder::Year),
+            Err(_) => {
+                errors.push("date_format", "unknown_value", "One of dmy, mdy, ymd.");
+                None
             }
         };
         if !(0..=300).contains(&options.wait_seconds.unwrap_or(30)) {
@@ -117,6 +144,8 @@ impl Plan {
             abort,
             dry_run: options.dry_run,
             defaults: options.defaults.clone().into_iter().collect(),
+            clear_blanks,
+            day_order,
             currency: String::new(),
             columns: Vec::new(),
             user_id: caller.user_id(),

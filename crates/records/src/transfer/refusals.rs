@@ -59,20 +59,7 @@ pub(super) async fn first(
 ) -> Result<Vec<ImportError>, Error> {
     let page = page(conn, company_id, id, 0, i64::try_from(TOLD).unwrap_or(i64::MAX)).await?;
     let errors = page.into_iter().flat_map(|Refusal { line, errors, .. }| {
-        errors.into_iter().map(
-            move |RowError {
-                      column,
-                      value,
-                      code,
-                      message,
-                  }| ImportError {
-                row: line,
-                column,
-                value,
-                code,
-                message,
-            },
-        )
+        errors.into_iter().map(move |error| error.into_message(line))
     });
     Ok(errors.take(TOLD).collect())
 }

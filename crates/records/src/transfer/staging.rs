@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::draft::Given;
 use crate::description::Description;
-use crate::leaf::{Kind, Leaf};
+use crate::leaf::Leaf;
 use crate::record::Record;
-use crate::value::Value;
+use crate::value::{Value, array_text};
 
 /// The columns `c1` … of the table of staged rows.
 const WIDTH: usize = 100;
@@ -47,7 +47,7 @@ impl Staging {
         let casts = leaves
             .iter()
             .zip(&columns)
-            .map(|(at, c)| format!("{c}{}", cast(kind.leaves[*at].kind)))
+            .map(|(at, c)| format!("{c}{}", kind.leaves[*at].kind.cast()))
             .collect();
         let copy = format!(
             "copy import_staging (job_id, seq, line, id, email, name, search, cells, {}) from stdin",
@@ -186,43 +186,9 @@ fn value(out: &mut String, value: &Value) {
         Value::Date(day) => {
             let _ = write!(out, "{day}");
         }
-        Value::Texts(words) => array(out, words.iter().map(String::as_str)),
-        Value::Ids(ids) => {
-            let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-            array(out, ids.iter().map(String::as_str));
-        }
+        Value::Texts(words) => text(out, &array_text(words.iter())),
+        Value::Ids(ids) => text(out, &array_text(ids.iter().map(Uuid::to_string))),
         Value::Json(object) => text(out, &serde_json::Value::Object(object.clone()).to_string()),
-    }
-}
-
-/// An array's text form, every element quoted.
-fn array<'a>(out: &mut String, elements: impl Iterator<Item = &'a str>) {
-    let mut literal = String::from("{");
-    for (index, element) in elements.enumerate() {
-        if index > 0 {
-            literal.push(',');
-        }
-        literal.push('"');
-        literal.push_str(&element.replace('\\', "\\\\").replace('"', "\\\""));
-        literal.push('"');
-    }
-    literal.push('}');
-    text(out, &literal);
-}
-
-/// How a staged text becomes the column's type.
-fn cast(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text(_) | Kind::Choice(_) => "",
-        Kind::Id => "::uuid",
-        Kind::Bool => "::boolean",
-        Kind::Int => "::bigint",
-        Kind::Amount => "::numeric",
-        Kind::Time => "::timestamptz",
-        Kind::Date => "::date",
-        Kind::Words => "::text[]",
-        Kind::Ids => "::uuid[]",
-        Kind::Object => "::jsonb",
     }
 }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use kontor_chassis::error::{Error, FieldErrors};
+use kontor_chassis::error::Error;
 use kontor_chassis::{Caller, Db};
 use kontor_proto::records::v1::ImportOptions;
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use super::draft::{Drafter, Given, RowError};
+use super::draft::{Drafter, RowError};
 use super::importer::{Candidate, Importer};
 use super::job::{self, Claim, Counts, State};
 use super::plan::{Plan, not_a_table};
@@ -51,11 +51,13 @@ pub(super) enum Uploaded {
     Ended,
 }
 
-/// A row that is valid so far.
+/// A row that became a record, and what is wrong with it so far.
 struct Pending<R> {
     line: i64,
     cells: Vec<String>,
-    candidate: Candidate<R>,
+    errors: Vec<RowError>,
+    record: R,
+    owner_given: bool,
 }
 
 /// Reads an upload into the staging table.
@@ -151,30 +153,34 @@ impl<I: Importer> Upload<'_, I> {
         while let Some(row) = reader.next_row() {
             progress.counts.total += 1;
             let line = i64::try_from(row.line).unwrap_or(i64::MAX);
-            match progress.drafter.read(&row) {
-                Ok(given) if progress.drafter.matches() => {
+            let drafter = &progress.drafter;
+            match drafter.read(&row) {
+                Ok(judged) if drafter.matches() && judged.errors.is_empty() => {
                     progress.seq += 1;
-                    let cells = row.readable();
                     self.staging.given(
                         &mut progress.copied,
                         self.claim.id,
                         progress.seq,
                         line,
-                        &cells,
-                        &given,
+                        &row.readable(),
+                        &judged.given,
                     );
                 }
-                Ok(given) => match self.draft(&progress.drafter, given, now) {
-                    Ok(candidate) => {
-                        progress.pending.push(Pending {
+                Ok(judged) if drafter.matches() => progress.refuse(line, row.readable(), judged.errors),
+                Ok(judged) => {
+                    let owner_given = drafter.gives_owner(&judged.given);
+                    match drafter.create(judged, now) {
+                        Ok((record, errors)) => progress.pending.push(Pending {
                             line,
                             cells: row.readable(),
-                            candidate,
-                        });
+                            errors,
+                            record,
+                            owner_given,
+                        }),
+                        Err(error) => progress.refuse(line, row.readable(), vec![error]),
                     }
-                    Err(errors) => progress.refuse(line, row.readable(), errors),
-                },
-                Err(errors) => progress.refuse(line, row.readable(), errors),
+                }
+                Err(error) => progress.refuse(line, row.readable(), vec![error]),
             }
             if progress.pending.len() >= BATCH {
                 self.complete(progress).await?;
@@ -184,22 +190,6 @@ impl<I: Importer> Upload<'_, I> {
             }
         }
         Ok(())
-    }
-
-    fn draft(
-        &self,
-        drafter: &Drafter,
-        given: Given,
-        now: OffsetDateTime,
-    ) -> Result<Candidate<I::Record>, Vec<RowError>> {
-        let owner_given = drafter.gives_owner(&given);
-        let record = drafter.create(given, now)?;
-        Ok(Candidate {
-            record,
-            before: None,
-            owner_given,
-            errors: FieldErrors::new(),
-        })
     }
 
     /// Decides what the header means.
@@ -232,11 +222,13 @@ impl<I: Importer> Upload<'_, I> {
         for Pending {
             line,
             cells,
-            candidate,
+            errors,
+            record,
+            owner_given,
         } in progress.pending.drain(..)
         {
-            rows.push((line, cells));
-            batch.push(candidate);
+            rows.push((line, cells, errors));
+            batch.push(Candidate::new(record, owner_given));
         }
         // The service may remember what it found out, for example references of other services.
         let mut tx = self.db.begin(self.caller).await?;
@@ -244,21 +236,16 @@ impl<I: Importer> Upload<'_, I> {
             .complete(&mut tx, self.caller, OffsetDateTime::now_utc(), &mut batch)
             .await?;
         tx.commit().await?;
-        for ((line, cells), Candidate { record, errors, .. }) in rows.into_iter().zip(batch) {
+        for ((line, cells, mut errors), candidate) in rows.into_iter().zip(batch) {
+            let Candidate {
+                record, errors: told, ..
+            } = candidate;
+            errors.extend(progress.drafter.errors_at(told, &cells));
             if errors.is_empty() {
                 progress.seq += 1;
                 self.staging
                     .record(&mut progress.copied, self.claim.id, progress.seq, line, &record);
             } else {
-                let told = errors.into_vec();
-                let errors = told
-                    .iter()
-                    .map(|error| {
-                        progress
-                            .drafter
-                            .error_at(&error.field, &cells, &error.code, &error.message)
-                    })
-                    .collect();
                 progress.refuse(line, cells, errors);
             }
         }

@@ -28,6 +28,8 @@ pub(super) struct Workshop<I: Importer> {
     pub(super) importer: I,
     pub(super) staging: Arc<Staging>,
     pub(super) tasks: TaskTracker,
+    /// Streams that would never end must end.
+    pub(super) draining: CancellationToken,
     pub(super) shutdown: CancellationToken,
     /// The kind of timer by which silent jobs are taken over.
     pub(super) alarm: &'static str,
@@ -69,7 +71,7 @@ impl<I: Importer> Workshop<I> {
             Ok(Uploaded::Staged) => {
                 // Nobody waits any more when the client has gone away; the import goes on.
                 let _ = uploaded.send(Ok(()));
-                return self.finish(&caller, claim).await;
+                return self.finish(&caller, claim, State::Applying).await;
             }
             Ok(Uploaded::Ended) => Ok(()),
             Err(error) => self.give_up(&caller, claim, error).await,
@@ -114,9 +116,14 @@ impl<I: Importer> Workshop<I> {
         tx.commit().await
     }
 
-    /// Puts staged rows into the table until the job ends.
-    async fn finish(&self, caller: &Caller, claim: Claim) {
-        match self.apply(caller, claim).await {
+    /// Works on a job in this state until it ends: puts its staged rows into the table, or takes them back.
+    pub(super) async fn finish(&self, caller: &Caller, claim: Claim, state: State) {
+        let done = if state == State::Undoing {
+            self.take_back(caller, claim).await
+        } else {
+            self.apply(caller, claim).await
+        };
+        match done {
             Ok(()) => self.clear(caller, claim).await,
             Err(error) if error.code() == upload::TAKEN_OVER => {}
             // The heartbeat ends with this task, so the alarm goes off and the job goes on from its last batch.
@@ -133,7 +140,17 @@ impl<I: Importer> Workshop<I> {
             .ok_or_else(upload::taken_over)?;
         tx.commit().await?;
         let plan = job.plan()?;
-        let caller = owner(&plan, claim, I::Record::description());
+        let kind = I::Record::description();
+        let rights = [
+            format!("{}:read:all", kind.many),
+            format!("{}:create", kind.many),
+            format!(
+                "{}:update:{}",
+                kind.many,
+                if plan.own_only { "own" } else { "all" }
+            ),
+        ];
+        let caller = acting_for(plan.user_id, claim, rights);
         let work = Apply {
             db: &self.db,
             importer: &self.importer,
@@ -163,7 +180,7 @@ impl<I: Importer> Workshop<I> {
     }
 
     /// Tells every two seconds that the job is worked on, until it is dropped.
-    fn heart(&self, caller: &Caller, claim: Claim) -> AbortOnDropHandle<()> {
+    pub(super) fn heart(&self, caller: &Caller, claim: Claim) -> AbortOnDropHandle<()> {
         let (db, caller, alarm) = (self.db.clone(), caller.clone(), self.alarm);
         AbortOnDropHandle::new(tokio::spawn(async move {
             let mut beats = tokio::time::interval(job::HEARTBEAT);
@@ -189,17 +206,11 @@ async fn beat(db: &Db, caller: &Caller, claim: Claim, alarm: &'static str) -> Re
     Ok(alive)
 }
 
-/// The person who asked for the import, with the rights that it needs, also after the process that began it has died.
-fn owner(plan: &Plan, claim: Claim, kind: &crate::description::Description) -> Caller {
-    let Some(user_id) = plan.user_id else {
+/// The person who asked, with the rights that it needs, also after the process that began it has died.
+pub(super) fn acting_for<const N: usize>(user_id: Option<Uuid>, claim: Claim, rights: [String; N]) -> Caller {
+    let Some(user_id) = user_id else {
         return Caller::system(claim.company_id);
     };
-    let scope = if plan.own_only { "own" } else { "all" };
-    let rights = [
-        format!("{}:read:all", kind.many),
-        format!("{}:create", kind.many),
-        format!("{}:update:{scope}", kind.many),
-    ];
     Caller::person(
         user_id,
         claim.company_id,
@@ -246,7 +257,7 @@ impl<I: Importer> Workshop<I> {
         // Its first statement waits for the row that this transaction holds.
         self.tasks.spawn(async move {
             let _heart = workshop.heart(&caller, claim);
-            workshop.finish(&caller, claim).await;
+            workshop.finish(&caller, claim, job.state).await;
         });
         Ok(())
     }

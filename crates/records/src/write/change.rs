@@ -56,6 +56,24 @@ impl<'c> Change<'c> {
         Conflicts(self.conflict)
     }
 
+    /// What is told of this record as it will be.
+    pub(crate) fn told_of<R: Record>(&self, record: &R, version: i64, notes: &Notes) -> RecordChange {
+        RecordChange {
+            id: record.id().to_string(),
+            name: record.title(),
+            deleted: record.deleted_at().is_some(),
+            version,
+            action: self.action.to_owned(),
+            fields: notes.fields.iter().flatten().cloned().collect(),
+            owner_id: record.owner_id().map(|id| id.to_string()),
+            by: self.caller.user_id().map(|id| id.to_string()),
+            at: Some(Timestamp {
+                seconds: self.now.unix_timestamp(),
+                nanos: i32::try_from(self.now.nanosecond()).unwrap_or_default(),
+            }),
+        }
+    }
+
     /// Adds the parameters of `note_and_tell` for this record as it will be.
     pub(crate) fn bind<R: Record>(
         self,
@@ -64,6 +82,7 @@ impl<'c> Change<'c> {
         notes: Notes,
         arguments: &mut PgArguments,
     ) -> Result<(), BoxDynError> {
+        let change = self.told_of(record, version, &notes);
         let Self {
             caller,
             now,
@@ -71,24 +90,11 @@ impl<'c> Change<'c> {
             told,
             conflict: _,
         } = self;
-        let event = R::changed(vec![RecordChange {
-            id: record.id().to_string(),
-            name: record.title(),
-            deleted: record.deleted_at().is_some(),
-            version,
-            action: action.to_owned(),
-            fields: notes.fields.iter().flatten().cloned().collect(),
-            owner_id: record.owner_id().map(|id| id.to_string()),
-            by: caller.user_id().map(|id| id.to_string()),
-            at: Some(Timestamp {
-                seconds: now.unix_timestamp(),
-                nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
-            }),
-        }]);
-        let change = Outgoing::new(record.company_id(), caller.user_id(), &event)
+        let event = R::changed(vec![change]);
+        let event = Outgoing::new(record.company_id(), caller.user_id(), &event)
             .about(record.id())
             .asked_from(caller.origin());
-        let mut messages = vec![change];
+        let mut messages = vec![event];
         messages.extend(told);
         let outbox::Columns {
             ids,
@@ -126,15 +132,26 @@ impl Conflicts {
             None => error.into(),
         }
     }
+
+    /// The same for one record among many, whose refusal is told beside what became of the others.
+    pub(crate) fn of_one(self, error: sqlx::Error) -> Error {
+        let constraint = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::constraint);
+        let meaning = constraint.and_then(self.0);
+        meaning
+            .unwrap_or_else(|| Error::refused("refused", "The record breaks a rule of its kind."))
+            .with_source(error)
+    }
 }
 
 /// Rows of the history, as columns.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    ids: Vec<Uuid>,
-    fields: Vec<Option<String>>,
-    before: Vec<Option<String>>,
-    after: Vec<Option<String>>,
+    pub(super) ids: Vec<Uuid>,
+    pub(super) fields: Vec<Option<String>>,
+    pub(super) before: Vec<Option<String>>,
+    pub(super) after: Vec<Option<String>>,
 }
 
 impl Notes {

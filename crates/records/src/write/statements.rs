@@ -9,6 +9,7 @@ pub struct Statements {
     pub(crate) get: &'static str,
     pub(crate) get_for_update: &'static str,
     pub(crate) all_of: &'static str,
+    pub(crate) lock_all_of: &'static str,
     /// What follows the written record in every statement that writes: see [`note_and_tell`].
     columns: &'static str,
     table: &'static str,
@@ -33,13 +34,13 @@ impl Statements {
             written.join(", "),
             note_and_tell(columns, written.len()),
         );
+        let all_of = format!("select {columns}\nfrom {table}\nwhere company_id = $1\n  and id = any($2)");
         Self {
             insert: keep(insert),
             get_for_update: keep(format!("{get}\nfor update")),
             get: keep(get),
-            all_of: keep(format!(
-                "select {columns}\nfrom {table}\nwhere company_id = $1\n  and id = any($2)"
-            )),
+            lock_all_of: keep(format!("{all_of}\norder by id\nfor update")),
+            all_of: keep(all_of),
             columns,
             table,
         }

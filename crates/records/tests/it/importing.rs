@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::lead::Lead;
+use crate::lead::{Lead, LeadRating};
 use crate::world::{World, named};
 
-/// Scores by the budget, and refuses people called Nobody.
+/// Scores by the budget, refuses people called Nobody, and keeps hot ones from being deleted.
 #[derive(Clone, Default)]
 pub(crate) struct Scoring {
     pub(crate) batches: Arc<AtomicUsize>,
@@ -47,6 +47,13 @@ impl Importer for Scoring {
             }
         }
         std::future::ready(Ok(()))
+    }
+
+    fn may_delete(&self, lead: &Lead) -> Result<(), Error> {
+        if lead.rating == Some(LeadRating::Hot) {
+            return Err(Error::conflict("too_hot", "It is too hot to be deleted."));
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +163,7 @@ async fn good_rows_become_records_and_bad_ones_are_told_with_line_and_column() {
             (6, "E-mail Address", "not-an-address", "invalid_email"),
             (6, "Budget", "-5", "out_of_range"),
             (6, "created_at", "yesterday", "invalid_time"),
+            (6, "LAST_NAME", "", "required"),
             (7, "-", "-", "ragged_row"),
         ]
     );
@@ -405,6 +413,23 @@ async fn what_is_no_table_is_refused_and_leaves_no_job() {
     );
     let (jobs, next) = service.imports.list(&world.admin, 0, "").await.unwrap();
     assert!(jobs.is_empty() && next.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_told_everything_that_is_wrong_with_it_at_once() {
+    let world = World::new().await;
+    let file = "last_name,email,owner_id\n,nobody,me\nNobody,no,\n";
+    let job = import(&world, ImportOptions::default(), file).await;
+    assert_eq!(
+        errors(&job),
+        [
+            (2, "email", "nobody", "invalid_email"),
+            (2, "owner_id", "me", "invalid_id"),
+            (2, "last_name", "", "required"),
+            (3, "email", "no", "invalid_email"),
+            (3, "last_name", "Nobody", "nobody"),
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ async fn an_upload_that_breaks_off_ends_as_failed_with_nothing_written() {
 }
 
 /// What the alarm of a job does, as the service's timers call it.
-async fn alarm(world: &World, service: &Service, id: Uuid) {
+pub(crate) async fn alarm(world: &World, service: &Service, id: Uuid) {
     let mut tx = world.db.begin(&Caller::system(world.company)).await.unwrap();
     let timer = Timer {
         id,
@@ -47,13 +47,13 @@ async fn alarm(world: &World, service: &Service, id: Uuid) {
     tx.commit().await.unwrap();
 }
 
-async fn job(world: &World) -> Option<ImportJob> {
+pub(crate) async fn job(world: &World) -> Option<ImportJob> {
     let (jobs, _) = service(world).imports.list(&world.admin, 0, "").await.unwrap();
     jobs.into_iter().next()
 }
 
 /// Waits until the job is as wanted, and fails after a generous while.
-async fn until(world: &World, wanted: impl Fn(&ImportJob) -> bool) -> ImportJob {
+pub(crate) async fn until(world: &World, wanted: impl Fn(&ImportJob) -> bool) -> ImportJob {
     let reached = async {
         loop {
             match job(world).await {
@@ -68,7 +68,7 @@ async fn until(world: &World, wanted: impl Fn(&ImportJob) -> bool) -> ImportJob 
 }
 
 /// Makes the process look as if it had died a while ago: its last heartbeat is old.
-async fn age(world: &World, id: Uuid) {
+pub(crate) async fn age(world: &World, id: Uuid) {
     let mut tx = world.tx().await;
     let sql =
         "update imports set heartbeat_at = now() - interval '1 minute' where company_id = $1 and id = $2";

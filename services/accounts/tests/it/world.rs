@@ -68,7 +68,7 @@ impl World {
         let key = ServiceKey::open(&home().join("keys")).unwrap();
         let peers = Peers::builder(key).local("identity").build(kontor_accounts::NAME);
         neighbours(&peers);
-        let accounts = Accounts::new(db.clone(), Homes::new(peers), TaskTracker::new());
+        let accounts = Accounts::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(accounts.clone());
         let imports = Imports::on(
             db.clone(),

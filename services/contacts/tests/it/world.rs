@@ -67,7 +67,7 @@ impl World {
             .local("accounts")
             .build(kontor_contacts::NAME);
         neighbours(&peers);
-        let contacts = Contacts::new(db.clone(), Homes::new(peers), TaskTracker::new());
+        let contacts = Contacts::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(contacts.clone());
         let imports = Imports::on(
             db.clone(),

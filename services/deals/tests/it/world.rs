@@ -71,7 +71,7 @@ impl World {
             .local("leads")
             .build(kontor_deals::NAME);
         neighbours(&peers);
-        let deals = Deals::new(db.clone(), Homes::new(peers), TaskTracker::new());
+        let deals = Deals::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(deals.clone());
         let imports = Imports::on(
             db.clone(),

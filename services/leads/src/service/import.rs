@@ -11,7 +11,7 @@ use kontor_records::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{ACTIVITIES, Leads, may_edit};
+use super::{ACTIVITIES, Leads, may_delete, may_edit};
 use crate::{model::Lead, scoring};
 
 impl Importer for Leads {
@@ -86,5 +86,9 @@ impl Importer for Leads {
                 .await?;
         }
         Ok(())
+    }
+
+    fn may_delete(&self, lead: &Lead) -> Result<(), Error> {
+        Ok(may_delete(lead)?)
     }
 }
