@@ -1,4 +1,4 @@
-//! What every kind of record can do: list, filter, search, page, patch, import, export.
+//! What every kind of record can do: list, filter, search, page, patch, import, export, change many at once.
 //!
 //! A service describes its kind once with [`record!`]; everything here is driven by that description.
 //!
@@ -8,6 +8,7 @@
 //! (records of other services), [`history`], [`stats`], [`territories`].
 
 pub mod admit;
+pub mod bulk;
 pub mod cell;
 pub mod description;
 pub mod field;

@@ -4,7 +4,7 @@
 //! is checked, and shown by name, without asking anybody. What was made a moment ago and is not known here yet is asked
 //! for at its owner, by [`Lookup`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
 
 use kontor_chassis::{Caller, Error, FieldErrors, Kind, peers::Peers};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::implied::MEMBER;
 use crate::record::Record;
+use crate::transfer::Candidate;
 use crate::value::Value;
 
 /// A record that another one refers to.
@@ -56,13 +57,57 @@ pub async fn check<R: Record>(
     lookup: &impl Lookup,
 ) -> Result<(), Error> {
     let wanted = newly_referred(caller, before, after);
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let known = known(conn, caller.company_id(), &wanted).await?;
+    let there = there_of(conn, caller, &wanted, lookup).await?;
     let mut errors = FieldErrors::new();
-    for Reference { kind, id, path } in wanted {
-        let there = match known.get(&(kind.to_owned(), id)) {
+    told(wanted, &there, &mut errors);
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.into_error(Kind::Refused))
+    }
+}
+
+/// Checks the references of many records as [`check`] does, each once: a candidate is told every field that refers to
+/// nothing.
+///
+/// # Errors
+/// What the lookup fails with; Unavailable and Internal as the database fails.
+pub async fn judge<R: Record>(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    batch: &mut [Candidate<R>],
+    lookup: &impl Lookup,
+) -> Result<(), Error> {
+    let wanted: Vec<Vec<Reference>> = batch
+        .iter()
+        .map(|candidate| newly_referred(caller, candidate.before.as_ref(), &candidate.record))
+        .collect();
+    let there = there_of(conn, caller, wanted.iter().flatten(), lookup).await?;
+    for (candidate, wanted) in batch.iter_mut().zip(wanted) {
+        told(wanted, &there, &mut candidate.errors);
+    }
+    Ok(())
+}
+
+/// Which of these are there; each is asked for once.
+async fn there_of<'r>(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    wanted: impl IntoIterator<Item = &'r Reference>,
+    lookup: &impl Lookup,
+) -> Result<HashSet<(&'static str, Uuid)>, Error> {
+    let wanted: BTreeSet<(&'static str, Uuid)> = wanted
+        .into_iter()
+        .map(|reference| (reference.kind, reference.id))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let wanted: Vec<(&'static str, Uuid)> = wanted.into_iter().collect();
+    let known = known(conn, caller.company_id(), &wanted).await?;
+    let mut there = HashSet::new();
+    for (kind, id) in wanted {
+        let found = match known.get(&(kind.to_owned(), id)) {
             Some(deleted) => !deleted,
             None => match lookup.find(conn, caller, kind, id).await? {
                 Some(Found::Elsewhere { name }) => {
@@ -73,14 +118,19 @@ pub async fn check<R: Record>(
                 None => false,
             },
         };
-        if !there {
-            errors.push(path, "unknown_reference", "There is no such record.");
+        if found {
+            there.insert((kind, id));
         }
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors.into_error(Kind::Refused))
+    Ok(there)
+}
+
+/// Tells every field that refers to nothing.
+fn told(wanted: Vec<Reference>, there: &HashSet<(&'static str, Uuid)>, errors: &mut FieldErrors) {
+    for Reference { kind, id, path } in wanted {
+        if !there.contains(&(kind, id)) {
+            errors.push(path, "unknown_reference", "There is no such record.");
+        }
     }
 }
 
@@ -127,7 +177,7 @@ fn newly_referred<R: Record>(caller: &Caller, before: Option<&R>, after: &R) -> 
 async fn known(
     conn: &mut PgConnection,
     company: Uuid,
-    wanted: &[Reference],
+    wanted: &[(&str, Uuid)],
 ) -> Result<HashMap<(String, Uuid), bool>, Error> {
     let rows: Vec<(String, Uuid, bool)> = sqlx::query_as(
         "select r.kind, r.id, r.deleted
@@ -139,10 +189,10 @@ async fn known(
     .bind(
         wanted
             .iter()
-            .map(|reference| reference.kind.to_owned())
+            .map(|(kind, _)| (*kind).to_owned())
             .collect::<Vec<_>>(),
     )
-    .bind(wanted.iter().map(|reference| reference.id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|(_, id)| *id).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
     Ok(rows
@@ -334,12 +384,11 @@ pub async fn is_there(
     id: Uuid,
     lookup: &impl Lookup,
 ) -> Result<bool, Error> {
-    let wanted = Reference {
-        kind,
-        id,
-        path: String::new(),
-    };
-    match known(conn, caller.company_id(), &[wanted]).await?.values().next() {
+    match known(conn, caller.company_id(), &[(kind, id)])
+        .await?
+        .values()
+        .next()
+    {
         Some(deleted) => Ok(!deleted),
         None => Ok(lookup.find(conn, caller, kind, id).await?.is_some()),
     }

@@ -159,4 +159,19 @@ impl AccountService for Grpc {
         let hierarchy = self.accounts.hierarchy(&caller, &request.get_ref().id).await?;
         Ok(Response::new(hierarchy))
     }
+
+    async fn bulk_action_accounts(
+        &self,
+        request: Request<v1::BulkActionAccountsRequest>,
+    ) -> Answer<v1::BulkActionAccountsResponse> {
+        let caller = Caller::of(&request)?;
+        let action = request.into_inner().action.unwrap_or_default();
+        let result = self
+            .accounts
+            .bulk(&caller, action, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::BulkActionAccountsResponse {
+            result: Some(result),
+        }))
+    }
 }

@@ -2,6 +2,7 @@
 
 use kontor_chassis::{Caller, Error, Kind, TenantTx};
 use kontor_records::{
+    refs,
     territories::{Case, Given},
     transfer::{Candidate, Importer},
 };
@@ -20,6 +21,11 @@ impl Importing {
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
         Self { accounts }
+    }
+
+    /// The use-cases.
+    pub(crate) const fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 }
 
@@ -40,6 +46,7 @@ impl Importer for Importing {
         if batch.iter().any(|candidate| candidate.record.parent_id.is_some()) {
             store::hierarchy::lock(tx, caller.company_id()).await?;
         }
+        refs::judge(tx, caller, batch, self.accounts.homes()).await?;
         let mut cases = Vec::with_capacity(batch.len());
         for Candidate {
             record,
@@ -49,7 +56,8 @@ impl Importer for Importing {
         } in batch
         {
             record.settle();
-            match self.accounts.check(tx, caller, before.as_ref(), record).await {
+            match self.accounts.check_parent(tx, before.as_ref(), record).await {
+                Ok(()) if !errors.is_empty() => {}
                 Ok(()) => {
                     let before = before.as_ref();
                     let territory = record.territory_id.is_some()

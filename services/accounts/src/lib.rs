@@ -6,6 +6,7 @@
 //! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`conversion`] (what a lead
 //! writes into one), [`territory`] (a part of the market), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
+pub mod bulk;
 pub mod conversion;
 pub mod error;
 pub mod events;

@@ -6,9 +6,12 @@ mod stats;
 mod territories;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::{accounts::v1, records::v1::ListQuery};
+use kontor_proto::{
+    accounts::v1,
+    records::v1::{BulkAction, BulkResult, ListQuery},
+};
 use kontor_records::{
-    Record, history,
+    Record, bulk, history,
     query::{self, Expansions, Page},
     refs,
     territories::{Case, Given, Territories},
@@ -16,7 +19,7 @@ use kontor_records::{
 };
 use time::OffsetDateTime;
 
-use crate::{error, model::Account, references::Homes, store};
+use crate::{error, imports::Importing, model::Account, references::Homes, store};
 
 /// The use-cases. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +44,24 @@ impl Accounts {
     #[must_use]
     pub fn territories(&self) -> &Territories {
         &self.territories
+    }
+
+    /// Who knows what accounts refer to.
+    pub(crate) const fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// Does an action to many accounts: see [`bulk::run`].
+    ///
+    /// # Errors
+    /// As [`bulk::run`].
+    pub async fn bulk(
+        &self,
+        caller: &Caller,
+        action: BulkAction,
+        now: OffsetDateTime,
+    ) -> Result<BulkResult, Error> {
+        bulk::run(&self.db, &Importing::new(self.clone()), caller, action, now).await
     }
 
     /// A page of accounts.
@@ -272,15 +293,23 @@ impl Accounts {
         after: &Account,
     ) -> Result<(), Error> {
         refs::check(tx, caller, before, after, &self.homes).await?;
+        self.check_parent(tx, before, after).await
+    }
+
+    /// Checks that an account isn't above itself.
+    pub(crate) async fn check_parent(
+        &self,
+        tx: &mut TenantTx,
+        before: Option<&Account>,
+        after: &Account,
+    ) -> Result<(), Error> {
         let Some(parent) = after
             .parent_id
             .filter(|parent| before.and_then(|b| b.parent_id) != Some(*parent))
         else {
             return Ok(());
         };
-        if parent == after.id
-            || store::hierarchy::belongs_to(tx, caller.company_id(), parent, after.id).await?
-        {
+        if parent == after.id || store::hierarchy::belongs_to(tx, after.company_id, parent, after.id).await? {
             return Err(error::Error::ParentLoop.into());
         }
         Ok(())

@@ -172,4 +172,19 @@ impl ContactService for Grpc {
             contact: Some(contact.into_message()),
         }))
     }
+
+    async fn bulk_action_contacts(
+        &self,
+        request: Request<v1::BulkActionContactsRequest>,
+    ) -> Answer<v1::BulkActionContactsResponse> {
+        let caller = Caller::of(&request)?;
+        let action = request.into_inner().action.unwrap_or_default();
+        let result = self
+            .contacts
+            .bulk(&caller, action, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::BulkActionContactsResponse {
+            result: Some(result),
+        }))
+    }
 }

@@ -1,7 +1,10 @@
 //! What contacts add to the import of a file.
 
-use kontor_chassis::{Caller, Error, Kind, TenantTx};
-use kontor_records::transfer::{Candidate, Importer};
+use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_records::{
+    refs,
+    transfer::{Candidate, Importer},
+};
 use time::OffsetDateTime;
 
 use crate::{model::Contact, service::Contacts};
@@ -17,6 +20,11 @@ impl Importing {
     #[must_use]
     pub fn new(contacts: Contacts) -> Self {
         Self { contacts }
+    }
+
+    /// The use-cases.
+    pub(crate) const fn contacts(&self) -> &Contacts {
+        &self.contacts
     }
 }
 
@@ -34,6 +42,7 @@ impl Importer for Importing {
         _: OffsetDateTime,
         batch: &mut [Candidate<Contact>],
     ) -> Result<(), Error> {
+        refs::judge(tx, caller, batch, self.contacts.homes()).await?;
         for Candidate {
             record,
             before,
@@ -46,10 +55,8 @@ impl Importer for Importing {
             record.is_primary = before
                 .as_ref()
                 .is_some_and(|b| b.is_primary && b.account_id == record.account_id);
-            match self.contacts.check(tx, caller, before.as_ref(), record).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
-                Err(error) => return Err(error),
+            if let Err(error) = Contacts::check_superior(record) {
+                errors.push(error.field(), error.code(), error.to_string());
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! Reading order: [`model`] (what a contact is), [`conversion`] (what a lead writes into one), [`service`] (the
 //! use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
+pub mod bulk;
 pub mod conversion;
 pub mod error;
 pub mod events;

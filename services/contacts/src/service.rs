@@ -6,17 +6,17 @@ mod stats;
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
 use kontor_proto::{
     contacts::v1,
-    records::v1::{FieldFilter, ListQuery},
+    records::v1::{BulkAction, BulkResult, FieldFilter, ListQuery},
 };
 use kontor_records::{
-    Record, history,
+    Record, bulk, history,
     query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
 };
 use time::OffsetDateTime;
 
-use crate::{error, model::Contact, references::Homes, store};
+use crate::{error, imports::Importing, model::Contact, references::Homes, store};
 
 /// The use-cases. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +30,24 @@ impl Contacts {
     #[must_use]
     pub fn new(db: Db, homes: Homes) -> Self {
         Self { db, homes }
+    }
+
+    /// Who knows what contacts refer to.
+    pub(crate) const fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// Does an action to many contacts: see [`bulk::run`].
+    ///
+    /// # Errors
+    /// As [`bulk::run`].
+    pub async fn bulk(
+        &self,
+        caller: &Caller,
+        action: BulkAction,
+        now: OffsetDateTime,
+    ) -> Result<BulkResult, Error> {
+        bulk::run(&self.db, &Importing::new(self.clone()), caller, action, now).await
     }
 
     /// A page of contacts.
@@ -272,10 +290,16 @@ impl Contacts {
         before: Option<&Contact>,
         after: &Contact,
     ) -> Result<(), Error> {
-        if after.reports_to_id == Some(after.id) {
-            return Err(error::Error::UnknownSuperior.into());
-        }
+        Self::check_superior(after)?;
         refs::check(tx, caller, before, after, &self.homes).await
+    }
+
+    /// Checks that nobody reports to themselves.
+    pub(crate) fn check_superior(contact: &Contact) -> Result<(), error::Error> {
+        if contact.reports_to_id == Some(contact.id) {
+            return Err(error::Error::UnknownSuperior);
+        }
+        Ok(())
     }
 
     /// Takes the rank from the primary contact of the account whose primary one this is to be.

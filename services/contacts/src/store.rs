@@ -79,3 +79,26 @@ pub async fn primary_of(
     .fetch_optional(conn)
     .await
 }
+
+/// Those of these accounts that have a primary contact.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn primaries_of(
+    conn: &mut PgConnection,
+    company: Uuid,
+    accounts: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select account_id
+         from contacts.contacts
+         where company_id = $1
+           and account_id = any($2)
+           and is_primary
+           and deleted_at is null",
+    )
+    .bind(company)
+    .bind(accounts)
+    .fetch_all(conn)
+    .await
+}

@@ -165,4 +165,19 @@ impl DealService for Grpc {
         let deal = self.take(&caller, &id, &etag, Step::Reopen).await?;
         Ok(Response::new(v1::ReopenDealResponse { deal: Some(deal) }))
     }
+
+    async fn bulk_action_deals(
+        &self,
+        request: Request<v1::BulkActionDealsRequest>,
+    ) -> Answer<v1::BulkActionDealsResponse> {
+        let caller = Caller::of(&request)?;
+        let action = request.into_inner().action.unwrap_or_default();
+        let result = self
+            .deals
+            .bulk(&caller, action, OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::BulkActionDealsResponse {
+            result: Some(result),
+        }))
+    }
 }

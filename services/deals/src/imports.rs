@@ -18,6 +18,11 @@ impl Importing {
     pub fn new(deals: Deals) -> Self {
         Self { deals }
     }
+
+    /// The use-cases.
+    pub(crate) const fn deals(&self) -> &Deals {
+        &self.deals
+    }
 }
 
 impl Importer for Importing {

@@ -7,6 +7,7 @@
 //! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`company`] and [`month`] (what sums are
 //! made in), [`conversion`] (what a lead writes into one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
+pub mod bulk;
 pub mod company;
 pub mod conversion;
 pub mod error;

@@ -13,9 +13,12 @@ mod steps;
 mod win_loss;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::{deals::v1, records::v1::ListQuery};
+use kontor_proto::{
+    deals::v1,
+    records::v1::{BulkAction, BulkResult, ListQuery},
+};
 use kontor_records::{
-    Record, history,
+    Record, bulk, history,
     query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
@@ -25,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     error,
+    imports::Importing,
     model::{Deal, DealStatus},
     references::Homes,
     store,
@@ -42,6 +46,24 @@ impl Deals {
     #[must_use]
     pub fn new(db: Db, homes: Homes) -> Self {
         Self { db, homes }
+    }
+
+    /// Who knows what deals refer to.
+    pub(crate) const fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// Does an action to many deals: see [`bulk::run`].
+    ///
+    /// # Errors
+    /// As [`bulk::run`].
+    pub async fn bulk(
+        &self,
+        caller: &Caller,
+        action: BulkAction,
+        now: OffsetDateTime,
+    ) -> Result<BulkResult, Error> {
+        bulk::run(&self.db, &Importing::new(self.clone()), caller, action, now).await
     }
 
     /// A page of deals.
@@ -286,7 +308,7 @@ impl Deals {
     }
 
     /// Puts a card behind all others of its stage.
-    async fn place_last(&self, tx: &mut TenantTx, deal: &Deal) -> Result<(), Error> {
+    pub(crate) async fn place_last(&self, tx: &mut TenantTx, deal: &Deal) -> Result<(), Error> {
         let position = store::last_position(tx).await?;
         place(tx, deal, (deal.pipeline_id, deal.stage_id), position).await
     }

@@ -16,6 +16,14 @@ pub enum Error {
         /// What was wanted.
         step: Step,
     },
+    /// No step leads from its state to another.
+    #[error("The lead is {} and can't be made {}.", .state.word(), .wanted.word())]
+    Unreachable {
+        /// Where it stands.
+        state: LeadStatus,
+        /// Where it was to be.
+        wanted: LeadStatus,
+    },
     /// It was converted: only its description and tags may be changed.
     #[error("The lead is converted; only its description and tags can be changed.")]
     Converted,
@@ -44,7 +52,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::WrongState { .. } => "wrong_state",
+            Self::WrongState { .. } | Self::Unreachable { .. } => "wrong_state",
             Self::Converted => "lead_converted",
             Self::Converting => "lead_converting",
             Self::NeverConverted => "not_found",
@@ -60,7 +68,7 @@ impl From<Error> for chassis::Error {
     fn from(error: Error) -> Self {
         let (code, detail) = (error.code(), error.to_string());
         match error {
-            Error::WrongState { state, .. } => {
+            Error::WrongState { state, .. } | Error::Unreachable { state, .. } => {
                 Self::conflict(code, detail).with_member("state", state.word())
             }
             Error::Converted => {

@@ -1,5 +1,6 @@
 //! The use-cases of leads: may they, begin, load, rule, save, tell, commit.
 
+mod bulk;
 mod convert;
 mod import;
 mod numbers;

@@ -1,13 +1,16 @@
 //! Changing many records at once: what is written, remembered and told of all of them is one statement.
 
-use kontor_chassis::Error;
+use kontor_chassis::{Caller, Error, Scope};
 use kontor_events::{Outgoing, outbox};
 use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::{Arguments as _, AssertSqlSafe};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::change::{Change, Notes};
+use super::rights;
 use crate::description::Description;
+use crate::leaf::Kind;
+use crate::query::Condition;
 use crate::record::Record;
 use crate::value::Value;
 
@@ -29,6 +32,46 @@ pub(crate) async fn lock<R: Record>(
         .fetch_all(tx)
         .await?;
     Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
+}
+
+/// The records of these ids that the caller may read, deleted ones too, in the order of their ids and locked until the
+/// transaction ends; each with whether the caller may do `action` (`update`, `delete`, …) with it.
+///
+/// # Errors
+/// Forbidden when the caller may read none or do it with none; Unavailable and Internal as the database fails.
+pub(crate) async fn lock_for<R: Record>(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    ids: &[Uuid],
+    action: &str,
+) -> Result<Vec<(R, bool)>, Error> {
+    let description = R::description();
+    let scope = caller.require(description.permission(action))?;
+    let read = caller.require(description.permission("read"))?;
+    if (read, scope) == (Scope::All, Scope::All) {
+        let records = lock(tx, caller.company_id(), ids).await?;
+        return Ok(records.into_iter().map(|record| (record, true)).collect());
+    }
+    let mut condition = Condition::default();
+    let company = condition.bind(Kind::Id, Value::Id(caller.company_id()));
+    condition.and(&format!("company_id = {company}"));
+    let ids = condition.bind(Kind::Ids, Value::Ids(ids.to_vec()));
+    condition.and(&format!("id = any({ids})"));
+    rights::narrow(read, caller, description, &mut condition);
+    let reached = rights::reach(scope, caller, description, &mut condition);
+    let sql = format!(
+        "select {}, coalesce({}, false) as reached\nfrom {}\nwhere {}\norder by id\nfor update",
+        description.columns,
+        reached.as_deref().unwrap_or("true"),
+        description.table,
+        condition.text(),
+    );
+    let rows = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
+        .fetch_all(tx)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((R::from_row(row)?, row.try_get("reached")?)))
+        .collect()
 }
 
 /// A record as it is, and as it is to be.

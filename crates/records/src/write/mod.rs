@@ -15,7 +15,7 @@ pub use change::Change;
 pub(crate) use find::all_of;
 pub use find::{Which, find, get, get_for_update, parse_id};
 pub use insert::insert;
-pub(crate) use many::{Pair, is_about_a_row, lock, update_each};
+pub(crate) use many::{Pair, is_about_a_row, lock, lock_for, update_each};
 pub use rights::may;
 pub use statements::Statements;
 pub use update::{delete, restore, update};

@@ -3,6 +3,7 @@
 // A test that can't be set up fails where it is.
 #![allow(clippy::unwrap_used)]
 
+mod bulk;
 mod exporting;
 mod filtering;
 mod importing;

@@ -177,6 +177,18 @@ impl LeadService for Grpc {
         let query = request.into_inner().query.unwrap_or_default();
         Ok(Response::new(self.leads.stats(&caller, &query).await?))
     }
+
+    async fn bulk_action_leads(
+        &self,
+        request: Request<v1::BulkActionLeadsRequest>,
+    ) -> Answer<v1::BulkActionLeadsResponse> {
+        let caller = Caller::of(&request)?;
+        let action = request.into_inner().action.unwrap_or_default();
+        let result = self.leads.bulk(&caller, action, now()).await?;
+        Ok(Response::new(v1::BulkActionLeadsResponse {
+            result: Some(result),
+        }))
+    }
 }
 
 fn factor(factor: Factor) -> v1::ScoreFactor {

@@ -1,7 +1,5 @@
 //! What an import of leads needs beyond the description: references, the company's currency, scores.
 
-use std::collections::HashMap;
-
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_records::{
     refs,
@@ -9,7 +7,6 @@ use kontor_records::{
     transfer::{Candidate, Importer},
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{ACTIVITIES, Leads, may_delete, may_edit};
 use crate::{model::Lead, scoring};
@@ -29,7 +26,7 @@ impl Importer for Leads {
         batch: &mut [Candidate<Lead>],
     ) -> Result<(), Error> {
         let weights = self.weights.of(tx, caller.company_id()).await?;
-        let mut known: HashMap<(Option<Uuid>, Option<Uuid>), bool> = HashMap::new();
+        refs::judge(tx, caller, batch, &self.homes).await?;
         let mut oldest_recent: Option<OffsetDateTime> = None;
         let mut cases = Vec::with_capacity(batch.len());
         for candidate in batch {
@@ -44,18 +41,6 @@ impl Importer for Leads {
             {
                 errors.push("status", refused.code(), refused.to_string());
                 continue;
-            }
-            // The owners of a file are few: each is asked for once.
-            let references = (record.owner_id, record.territory_id);
-            let there = known.get(&references).copied();
-            if there != Some(true) {
-                match refs::check(tx, caller, before.as_ref(), record, &self.homes).await {
-                    Ok(()) => {
-                        known.insert(references, true);
-                    }
-                    Err(refused) if !refused.fields().is_empty() => errors.extend(refused.fields().to_vec()),
-                    Err(failed) => return Err(failed),
-                }
             }
             if errors.is_empty() {
                 let before = before.as_ref();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ageing;
+mod bulk;
 mod conversions;
 mod imports;
 mod records;
