@@ -17,6 +17,7 @@ use libtest_mimic::{Arguments, Trial};
 mod auth;
 mod bad_input;
 mod conversion;
+mod deals;
 mod exporting;
 mod idempotency;
 mod importing;
@@ -44,6 +45,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         exporting::trials(suite),
         bad_input::trials(suite),
         conversion::trials(suite),
+        deals::trials(suite),
         tenancy::trials(suite),
         tracing::trials(suite),
     ]
