@@ -5,7 +5,7 @@
 //! Reading order: [`leaf`] and [`description`] (what is known of a field and of a kind), `macros` (how it is said),
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`write`](mod@write) (one statement that saves, remembers and tells), [`query`] and [`filter`] (lists), [`refs`]
-//! (records of other services), [`history`], [`stats`], [`territories`].
+//! (records of other services), [`handover`], [`history`], [`stats`], [`territories`].
 
 pub mod admit;
 pub mod bulk;
@@ -14,6 +14,7 @@ pub mod description;
 pub mod field;
 pub mod filter;
 pub mod fold;
+pub mod handover;
 pub mod history;
 pub mod implied;
 mod input;

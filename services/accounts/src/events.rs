@@ -3,10 +3,10 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
-    identity::v1::MembersChanged,
+    identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{AccountStepRequested, ConversionUndoRequested},
 };
-use kontor_records::{implied::MEMBER, refs};
+use kontor_records::{handover, implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::convert;
@@ -17,6 +17,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<AccountStepRequested>(Reactions)
         .on::<ConversionUndoRequested>(Reactions)
         .on::<MembersChanged>(Reactions)
+        .on::<RecordsHandedOver>(handover::Begin)
         .spawn();
 }
 

@@ -27,7 +27,10 @@ use kontor_proto::accounts::v1::{
     account_transfer_service_server::AccountTransferServiceServer,
     territory_service_server::TerritoryServiceServer,
 };
-use kontor_records::transfer::Imports;
+use kontor_records::{
+    handover::{self, HandOver},
+    transfer::Imports,
+};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -51,7 +54,8 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );
     let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
-    imports.watched_by(Timers::new(&host)).spawn();
+    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Account>::default());
+    imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
         .add_service(AccountHistoryServiceServer::new(grpc.clone()))

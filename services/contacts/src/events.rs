@@ -4,10 +4,10 @@ use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
     accounts::v1::AccountsChanged,
-    identity::v1::MembersChanged,
+    identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{ContactStepRequested, ConversionUndoRequested},
 };
-use kontor_records::{implied::MEMBER, refs};
+use kontor_records::{handover, implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::convert;
@@ -18,6 +18,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<ContactStepRequested>(Reactions)
         .on::<ConversionUndoRequested>(Reactions)
         .on::<MembersChanged>(Reactions)
+        .on::<RecordsHandedOver>(handover::Begin)
         .on::<AccountsChanged>(Reactions)
         .spawn();
 }

@@ -24,7 +24,10 @@ use kontor_proto::contacts::v1::{
     contact_service_server::ContactServiceServer,
     contact_transfer_service_server::ContactTransferServiceServer,
 };
-use kontor_records::transfer::Imports;
+use kontor_records::{
+    handover::{self, HandOver},
+    transfer::Imports,
+};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -42,7 +45,8 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, imports::Importing::new(contacts.clone()))?;
-    imports.watched_by(Timers::new(&host)).spawn();
+    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Contact>::default());
+    imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(contacts, imports);
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))
         .add_service(ContactHistoryServiceServer::new(grpc.clone()))

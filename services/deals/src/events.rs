@@ -5,10 +5,10 @@ use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
     accounts::v1::AccountsChanged,
     contacts::v1::ContactsChanged,
-    identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged},
+    identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged, RecordsHandedOver},
     leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged},
 };
-use kontor_records::{implied::MEMBER, refs};
+use kontor_records::{handover, implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::{companies, convert, pipelines};
@@ -22,6 +22,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<CompanyChanged>(Reactions)
         .on::<CurrenciesChanged>(Reactions)
         .on::<MembersChanged>(Reactions)
+        .on::<RecordsHandedOver>(handover::Begin)
         .on::<AccountsChanged>(Reactions)
         .on::<ContactsChanged>(Reactions)
         .on::<LeadsChanged>(Reactions)

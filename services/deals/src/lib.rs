@@ -28,7 +28,10 @@ use kontor_proto::deals::v1::{
     deal_history_service_server::DealHistoryServiceServer, deal_service_server::DealServiceServer,
     deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
-use kontor_records::transfer::Imports;
+use kontor_records::{
+    handover::{self, HandOver},
+    transfer::Imports,
+};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -46,7 +49,8 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, imports::Importing::new(deals.clone()))?;
-    imports.watched_by(Timers::new(&host)).spawn();
+    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Deal>::default());
+    imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(deals, imports);
     Ok(Routes::new(DealServiceServer::new(grpc.clone()))
         .add_service(PipelineServiceServer::new(grpc.clone()))

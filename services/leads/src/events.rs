@@ -6,10 +6,15 @@ use kontor_proto::{
     accounts::v1::{AccountStepCompleted, AccountStepFailed, TerritoriesChanged},
     contacts::v1::{ContactStepCompleted, ContactStepFailed},
     deals::v1::{DealStepCompleted, DealStepFailed},
-    identity::v1::MembersChanged,
+    identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1,
 };
-use kontor_records::{Choice, implied::MEMBER, refs, territories};
+use kontor_records::{
+    Choice,
+    handover::{self, HandOver},
+    implied::MEMBER,
+    refs, territories,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -81,14 +86,16 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<DealStepFailed>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<TerritoriesChanged>(Reactions)
+        .on::<RecordsHandedOver>(handover::Begin)
         .spawn();
 }
 
-/// What is done at a time: silent conversions, leads that age, weights that changed.
+/// What is done at a time: silent conversions, leads that change hands or age, weights that changed.
 #[must_use]
 pub fn timers(host: &Host, leads: &Leads) -> Timers {
     Timers::new(host)
         .on(WATCHDOG, Watchdog)
+        .on(handover::TIMER, HandOver::<crate::model::Lead>::default())
         .on(
             crate::service::LAPSE,
             crate::service::Lapse(leads.weights().clone()),

@@ -6,6 +6,7 @@
 mod bulk;
 mod exporting;
 mod filtering;
+mod handing_over;
 mod importing;
 mod indexes;
 mod lead;
