@@ -83,12 +83,14 @@ impl EndedSessions {
         Ok(store::sessions::ended_since(&mut tx, now - self.window).await?)
     }
 
-    /// Deletes what nobody needs any more: notes out of the window, sessions whose end lies a week back, old links.
+    /// Deletes what nobody needs any more: notes out of the window, sessions whose end lies a week back, old links,
+    /// attempts of yesterday.
     pub(crate) async fn prune(&self, now: OffsetDateTime) -> Result<(), Error> {
         let mut tx = self.db.unscoped().await?;
         store::sessions::prune(&mut tx, now - self.window - LEEWAY, now - Duration::weeks(1)).await?;
         store::tokens::prune_mail(&mut tx, now).await?;
         store::oidc::prune(&mut tx, now).await?;
+        store::throttles::prune(&mut tx, now - Duration::days(1)).await?;
         Ok(tx.commit().await?)
     }
 }

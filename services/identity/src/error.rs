@@ -1,10 +1,10 @@
 //! What can go wrong in identity, each with the word and the status a client sees.
 
 use kontor_chassis::{Error as Failure, FieldError, Kind};
+use time::Duration;
 
 use crate::hashing::HashError;
 use crate::keys::KeyError;
-use crate::mail::MailError;
 use crate::oidc::OidcError;
 
 /// Why a use-case did not do it.
@@ -28,6 +28,16 @@ pub(crate) enum Error {
     TokenReused,
     /// The token of a mail is unknown, spent or expired.
     InvalidMailToken,
+    /// Tried too often; to be tried again after this time.
+    TooMany(Duration),
+    /// Who is invited is a member already.
+    AlreadyMember,
+    /// The invitation was sent to another address than the caller's.
+    OtherRecipient,
+    /// The invitation was sent to somebody who has an account, and the caller is not signed in.
+    SignInFirst,
+    /// The company would be left without an admin.
+    LastAdmin,
     /// The rpc needs a session, and the caller has none.
     NoSession,
     /// The rpc is about the person, and the caller is a program with an API key.
@@ -62,8 +72,6 @@ pub(crate) enum Error {
     Oidc(OidcError),
     /// A password could not be hashed.
     Hashing(HashError),
-    /// A mail could not be sent.
-    Mailing(MailError),
     /// A token could not be signed.
     Signing(KeyError),
     /// The request, the database, or anything else that is not identity's own.
@@ -100,6 +108,18 @@ impl From<Error> for Failure {
             Error::InvalidMailToken => {
                 Self::invalid_field("token", "invalid_token", "The link is unknown, used or expired.")
             }
+            Error::TooMany(wait) => Self::too_many(wait.try_into().unwrap_or_default()),
+            Error::AlreadyMember => Self::exists("already_member", "This person is a member already."),
+            Error::OtherRecipient => Self::new(
+                Kind::Forbidden,
+                "other_recipient",
+                "The invitation was sent to another address than yours.",
+            ),
+            Error::SignInFirst => Self::unauthenticated(
+                "sign_in_first",
+                "There is an account with this address: sign in, then accept.",
+            ),
+            Error::LastAdmin => Self::conflict("last_admin", "A company has at least one active admin."),
             Error::NoSession => Self::unauthenticated("unauthenticated", "Sign in first."),
             Error::SessionNeeded => Self::new(
                 Kind::Forbidden,
@@ -179,7 +199,6 @@ impl From<Error> for Failure {
             }
             Error::Hashing(busy @ HashError::Busy) => Self::unavailable("the sign-in").with_source(busy),
             Error::Hashing(failed @ HashError::Failed(_)) => Self::internal(failed),
-            Error::Mailing(failed) => Self::internal(failed),
             Error::Signing(failed) => Self::internal(failed),
             Error::Other(failure) => failure,
         }
@@ -210,12 +229,6 @@ impl From<sqlx::Error> for Error {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         Self::Hashing(error)
-    }
-}
-
-impl From<MailError> for Error {
-    fn from(error: MailError) -> Self {
-        Self::Mailing(error)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::identity::v1::{
-    CompanyChanged, CompanyCreated, CurrenciesChanged, CurrencyRate, MembersChanged,
+    CompanyChanged, CompanyCreated, CurrenciesChanged, CurrencyRate, MembersChanged, RecordsHandedOver,
 };
 use kontor_proto::records::v1::RecordChange;
 use sqlx::PgConnection;
@@ -95,6 +95,25 @@ pub(crate) async fn member_changed(
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     outbox::put(conn, &[members_changed(company_id, by, &change, now)]).await
+}
+
+/// Tells that all that a member owns is another's from now on. Services have to act on it, so it waits until one takes it.
+pub(crate) async fn handed_over(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    by: Uuid,
+    from: Uuid,
+    to: Uuid,
+) -> Result<(), sqlx::Error> {
+    let handed_over = RecordsHandedOver {
+        from_user_id: from.to_string(),
+        to_user_id: to.to_string(),
+        by: by.to_string(),
+    };
+    let told = Outgoing::new(company_id, Some(by), &handed_over)
+        .about(from)
+        .addressed();
+    outbox::put(conn, &[told]).await
 }
 
 fn members_changed(company_id: Uuid, by: Uuid, change: &MemberChange<'_>, now: OffsetDateTime) -> Outgoing {

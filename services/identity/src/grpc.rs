@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod company;
 mod encode;
+mod invitation;
 mod key;
 mod mask;
 mod member;
@@ -26,6 +27,7 @@ use audit::AuditRpcs;
 use auth::AuthRpcs;
 use company::CompanyRpcs;
 pub(crate) use encode::timestamp;
+use invitation::InvitationRpcs;
 pub(crate) use key::KeyRpcs;
 use member::MemberRpcs;
 use oidc::OidcRpcs;
@@ -33,17 +35,17 @@ use role::RoleRpcs;
 use session::SessionRpcs;
 use totp::TotpRpcs;
 
+use crate::model::email::Email;
+use crate::model::fields::Reader;
 use crate::model::session::Origin;
 use crate::service::Identity;
 
-/// Every service of identity, the ones without a built rpc too: they answer UNIMPLEMENTED by name. `tasks` run what must not
-/// delay an answer.
+/// Every service of identity. `tasks` run what must not delay an answer.
 pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) -> Routes {
     let identity = || identity.clone();
     let tasks = || tasks.clone();
     Routes::new(v1::auth_service_server::AuthServiceServer::new(AuthRpcs {
         identity: identity(),
-        tasks: tasks(),
     }))
     .add_service(v1::session_service_server::SessionServiceServer::new(
         SessionRpcs { identity: identity() },
@@ -61,7 +63,7 @@ pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) ->
         identity: identity(),
     }))
     .add_service(v1::invitation_service_server::InvitationServiceServer::new(
-        Declared,
+        InvitationRpcs { identity: identity() },
     ))
     .add_service(v1::role_service_server::RoleServiceServer::new(RoleRpcs {
         identity: identity(),
@@ -76,11 +78,6 @@ pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) ->
     .add_service(v1::key_service_server::KeyServiceServer::new(keys))
 }
 
-/// Declared in the contract, not built yet.
-struct Declared;
-
-impl v1::invitation_service_server::InvitationService for Declared {}
-
 /// The time of a request, as exact as the database keeps it: an answer says the same now and when it is read again.
 fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
@@ -90,6 +87,14 @@ fn now() -> OffsetDateTime {
 /// Where a request comes from.
 fn origin(metadata: &MetadataMap) -> Origin {
     Origin::from(&kontor_chassis::Origin::of(metadata.as_ref()))
+}
+
+/// The address of a request.
+fn email(typed: &str) -> Result<Email, Failure> {
+    let mut reader = Reader::default();
+    let email = reader.email("email", typed);
+    reader.finish()?;
+    email.ok_or_else(|| Failure::invalid_field("email", "invalid_email", "This is no e-mail address."))
 }
 
 /// An id of a request.

@@ -50,6 +50,12 @@ impl Hasher {
         self.work(move || hash(password.as_bytes())).await
     }
 
+    /// Whether a hash was made at another cost than new ones are.
+    pub(crate) fn is_outdated(&self, kept: &str) -> bool {
+        let now = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
+        !kept.starts_with(&now)
+    }
+
     /// Whether a password is the one of a hash. Without a hash the answer is no, after the same work.
     pub(crate) async fn verify(&self, password: &str, known: Option<&str>) -> Result<bool, HashError> {
         let password = password.to_owned();
@@ -107,6 +113,8 @@ mod tests {
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert!(hasher.verify("correct horse", Some(&kept)).await.unwrap());
         assert!(!hasher.verify("Correct horse", Some(&kept)).await.unwrap());
+        assert!(!hasher.is_outdated(&kept));
+        assert!(hasher.is_outdated(&kept.replace("t=2", "t=1")));
         assert_ne!(kept, hasher.hash("correct horse").await.unwrap(), "salted");
     }
 

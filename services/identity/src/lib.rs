@@ -40,10 +40,10 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// How often what nobody needs any more is deleted.
 const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
 
-/// Begins the service's life: its keys, its news of ended sessions, its relay. Answers its rpcs.
+/// Begins the service's life: its keys, its news of ended sessions, its mails, its relay. Answers its rpcs.
 ///
 /// # Errors
-/// When the keys folder can't be used or the sender of mails is no address.
+/// When the keys folder can't be used, or the sender of mails or the mail server is no address.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let token_life = Duration::seconds(host.settings.access_token_seconds.into());
     let (folder, now) = (host.settings.keys_dir.clone(), OffsetDateTime::now_utc());
@@ -63,19 +63,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let redirect_uri = format!("{}/sign-in/oidc", host.settings.public_url.trim_end_matches('/'));
     let relying =
         oidc::Relying::new(redirect_uri, private_issuers.is_some_and(|on| on.0)).map_err(Error::internal)?;
-    let settings = &host.settings;
-    if settings.smtp_url.is_some() {
-        tracing::warn!(
-            "KONTOR_SMTP_URL is set, but mails are not sent by SMTP yet: they are files in KONTOR_MAIL_DIR"
-        );
-    }
-    let mailer = mail::Mailer::new(
-        settings.mail_dir.clone(),
-        &settings.mail_from,
-        &settings.public_url,
-    )
-    .map_err(Error::internal)?;
-
     let ended = ended::EndedSessions::new(host.db.clone(), token_life);
     host.tasks.spawn(
         host.shutdown
@@ -96,10 +83,13 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         hasher,
         vault,
         relying,
-        mailer,
         verifier: host.verifier.clone(),
         token_life,
+        throttles: host.settings.rate_limits,
+        tasks: host.tasks.clone(),
     };
+    let postman = service::Postman::new(identity.clone(), &host.settings)?;
+    host.tasks.spawn(postman.run(host.shutdown.clone()));
     let keys = grpc::KeyRpcs {
         identity: identity.clone(),
         keys,

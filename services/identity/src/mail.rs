@@ -1,16 +1,19 @@
-//! Mails, written as `.eml` files into a folder.
+//! How a letter becomes a mail, and how a mail leaves the house: by SMTP, or as a file where there is no mail server.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod post;
+mod text;
 
-use lettre::Message;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
-use lettre::message::{Body, Mailbox};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
+use uuid::Uuid;
+
+pub(crate) use post::{Failure, Post};
+pub(crate) use text::{Letters, Texts};
 
 use crate::model::email::Email;
-use crate::secret::Secret;
 
-/// Why a mail was not sent.
+/// Why a mail can't be made. A fault of ours or of the settings, not of the person's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MailError {
     /// The sender of the settings or the address of the person is none that a mail can carry.
@@ -19,66 +22,54 @@ pub(crate) enum MailError {
     /// The mail could not be built.
     #[error("a mail can't be built: {0}")]
     Build(#[from] lettre::error::Error),
-    /// The file could not be written.
-    #[error("a mail can't be written: {0}")]
-    Write(#[from] std::io::Error),
+    /// The text could not be made.
+    #[error("the text of a mail can't be made: {0}")]
+    Text(#[from] minijinja::Error),
+    /// The setting can't be read. It is not repeated, as it holds a password.
+    #[error("KONTOR_SMTP_URL is no address like smtps://user:password@host")]
+    Url,
 }
 
-/// Where mails go and what their links begin with.
-#[derive(Clone)]
-pub(crate) struct Mailer {
-    folder: Arc<PathBuf>,
-    from: Mailbox,
-    public_url: Arc<str>,
-}
+/// Who writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender(Mailbox);
 
-impl Mailer {
-    /// A mailer that writes into `folder` (made when the first mail comes). Links begin with `public_url`, never with what
-    /// a request calls the host.
-    pub(crate) fn new(folder: PathBuf, from: &str, public_url: &str) -> Result<Self, MailError> {
-        let public_url = public_url.trim_end_matches('/').into();
-        Ok(Self {
-            folder: Arc::new(folder),
-            from: from.parse()?,
-            public_url,
-        })
+impl Sender {
+    /// Reads `Name <address>`, or an address.
+    pub(crate) fn parse(text: &str) -> Result<Self, MailError> {
+        Ok(Self(text.parse()?))
     }
 
-    /// Sends the link that proves an address.
-    pub(crate) async fn verify_email(&self, to: &Email, name: &str, token: &Secret) -> Result<(), MailError> {
-        let link = format!("{}/verify-email?token={}", self.public_url, token.reveal());
-        let body = format!(
-            "Hello {name},\n\nplease confirm that this is your address:\n\n{link}\n\n\
-             The link is good once and for two days. If you did not sign up, forget this mail.\n",
-        );
-        self.send(to, "Confirm your e-mail address", &body).await
+    /// A mail as text and as HTML. Its id is made of the row's, so that who gets it twice can tell.
+    pub(crate) fn write(
+        &self,
+        id: Uuid,
+        to: &Email,
+        texts: &Texts,
+        encode: fn(&str) -> lettre::message::Body,
+    ) -> Result<Message, MailError> {
+        let Texts { subject, text, html } = texts;
+        let to = Address::new(to.local_part(), to.domain())?;
+        let part = |content_type: lettre::message::header::ContentType, content: &str| {
+            SinglePart::builder()
+                .header(content_type)
+                .body(encode(&content.replace('\n', "\r\n")))
+        };
+        let mut mail = Message::builder()
+            .from(self.0.clone())
+            .to(Mailbox::new(None, to))
+            .subject(subject.as_str())
+            .message_id(Some(format!("<{id}@{}>", self.0.email.domain())))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(lettre::message::header::ContentType::TEXT_PLAIN, text))
+                    .singlepart(part(lettre::message::header::ContentType::TEXT_HTML, html)),
+            )?;
+        // No vacation program answers to a machine (RFC 3834).
+        mail.headers_mut().insert_raw(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ));
+        Ok(mail)
     }
-
-    async fn send(&self, to: &Email, subject: &str, body: &str) -> Result<(), MailError> {
-        let mail = Message::builder()
-            .from(self.from.clone())
-            .to(Mailbox::new(None, to.as_str().parse()?))
-            .subject(subject)
-            .header(ContentType::TEXT_PLAIN)
-            .body(encoded(body))?;
-        tokio::fs::create_dir_all(self.folder.as_path()).await?;
-        // Written beside and renamed, so that whoever watches the folder never reads half a mail.
-        let id = uuid::Uuid::now_v7();
-        let draft = self.folder.join(format!(".{id}.draft"));
-        tokio::fs::write(&draft, mail.formatted()).await?;
-        tokio::fs::rename(&draft, self.folder.join(format!("{id}.eml"))).await?;
-        Ok(())
-    }
-}
-
-/// The longest line of a mail, RFC 5322, 2.1.1.
-const LONGEST_LINE: usize = 998;
-
-/// As it is when a mail can carry that, so that a link stays in one piece for whoever reads the file; else encoded.
-fn encoded(body: &str) -> Body {
-    let body = body.replace('\n', "\r\n");
-    if body.is_ascii() && body.lines().all(|line| line.len() <= LONGEST_LINE) {
-        return Body::dangerous_pre_encoded(body.into_bytes(), ContentTransferEncoding::SevenBit);
-    }
-    Body::new(body)
 }

@@ -1,17 +1,23 @@
 //! What identity does. Each use-case owns its transaction: may they, begin, load, rule, save, tell, commit.
 
+mod accept;
 mod api_keys;
 mod audit;
 mod companies;
+mod invitations;
 mod login;
+mod mailing;
 mod members;
+mod membership;
 mod oidc;
+mod password;
 mod profile;
 mod refresh;
 mod register;
 mod roles;
 mod sessions;
 mod switch;
+mod throttling;
 mod tokens;
 mod totp;
 mod verify;
@@ -21,13 +27,18 @@ use kontor_chassis::token::Verifier;
 use kontor_chassis::{Caller, Db};
 use sqlx::PgConnection;
 use time::Duration;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub(crate) use accept::Acceptance;
 pub(crate) use api_keys::Resolved;
 pub(crate) use audit::AuditPage;
 pub(crate) use companies::Currencies;
+pub(crate) use invitations::InvitationPage;
 pub(crate) use login::SignIn;
+pub(crate) use mailing::Postman;
 pub(crate) use members::{MemberPage, MemberQuery};
+pub(crate) use membership::MemberChange;
 pub(crate) use oidc::{Finish, Started};
 pub(crate) use profile::Me;
 pub(crate) use register::Registration;
@@ -37,7 +48,6 @@ pub(crate) use totp::Enrolment;
 use crate::error::Error;
 use crate::hashing::Hasher;
 use crate::keys::Keyring;
-use crate::mail::Mailer;
 use crate::model::company::{Company, Membership};
 use crate::model::person::Person;
 use crate::oidc::Relying;
@@ -54,10 +64,13 @@ pub(crate) struct Identity {
     pub(crate) vault: Vault,
     /// Asks the companies' identity providers.
     pub(crate) relying: Relying,
-    pub(crate) mailer: Mailer,
     pub(crate) verifier: Verifier,
     /// How long an access token lives.
     pub(crate) token_life: Duration,
+    /// Whether attempts are counted.
+    pub(crate) throttles: bool,
+    /// Runs what no answer has to wait for.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// A person who has come in.

@@ -70,7 +70,8 @@ settings! {
     /// Where people reach the suite; links in mails begin with it. Default http://127.0.0.1:8080.
     #[serde(default = "default_public_url")]
     public_url: String,
-    /// `smtp://user:password@host:port`; without it, mails are `.eml` files in `KONTOR_MAIL_DIR`.
+    /// `smtps://user:password@host`, `smtp://host?tls=required` (STARTTLS) or `smtp://host` (no TLS); without it, mails are
+    /// `.eml` files in `KONTOR_MAIL_DIR`.
     smtp_url: Option<String>,
     /// The sender of mails. Default Kontor <kontor@localhost>.
     #[serde(default = "default_mail_from")]

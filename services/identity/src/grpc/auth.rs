@@ -2,19 +2,15 @@
 
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::auth_service_server::AuthService;
-use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
-use super::{encode, id, now, origin};
-use crate::model::email::Email;
+use super::{email, encode, id, now, origin};
 use crate::model::fields::Reader;
 use crate::service::{Identity, Registration, SignIn, SignedIn};
 
 /// [`AuthService`] by [`Identity`].
 pub(crate) struct AuthRpcs {
     pub(crate) identity: Identity,
-    /// Runs what must not delay an answer.
-    pub(crate) tasks: TaskTracker,
 }
 
 #[tonic::async_trait]
@@ -105,6 +101,30 @@ impl AuthService for AuthRpcs {
         }))
     }
 
+    async fn request_password_reset(
+        &self,
+        request: Request<v1::RequestPasswordResetRequest>,
+    ) -> Result<Response<v1::RequestPasswordResetResponse>, Status> {
+        let origin = origin(request.metadata());
+        let email = email(&request.into_inner().email)?;
+        self.identity
+            .request_password_reset(&email, &origin, now())
+            .await?;
+        Ok(Response::new(v1::RequestPasswordResetResponse {}))
+    }
+
+    async fn confirm_password_reset(
+        &self,
+        request: Request<v1::ConfirmPasswordResetRequest>,
+    ) -> Result<Response<()>, Status> {
+        let origin = origin(request.metadata());
+        let v1::ConfirmPasswordResetRequest { token, new_password } = request.into_inner();
+        self.identity
+            .reset_password(&token, &new_password, &origin, now())
+            .await?;
+        Ok(Response::new(()))
+    }
+
     async fn verify_email(
         &self,
         request: Request<v1::VerifyEmailRequest>,
@@ -122,18 +142,9 @@ impl AuthService for AuthRpcs {
         &self,
         request: Request<v1::ResendVerificationRequest>,
     ) -> Result<Response<v1::ResendVerificationResponse>, Status> {
-        let mut reader = Reader::default();
-        let email: Option<Email> = reader.email("email", &request.into_inner().email);
-        reader.finish()?;
-        if let Some(email) = email {
-            let (identity, now) = (self.identity.clone(), now());
-            // After the answer, which so takes the same time whether the address is known.
-            self.tasks.spawn(async move {
-                if let Err(error) = identity.resend_verification(&email, now).await {
-                    tracing::error!(?error, "the mail that verifies an address was not sent again");
-                }
-            });
-        }
+        let origin = origin(request.metadata());
+        let email = email(&request.into_inner().email)?;
+        self.identity.resend_verification(&email, &origin, now()).await?;
         Ok(Response::new(v1::ResendVerificationResponse {}))
     }
 }

@@ -78,14 +78,40 @@ impl CompanyService for CompanyRpcs {
         request: Request<v1::GetCurrenciesRequest>,
     ) -> Result<Response<v1::GetCurrenciesResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let Currencies { currency, rates } = self.identity.currencies(&caller).await?;
+        let currencies = self.identity.currencies(&caller).await?;
+        Ok(Response::new(v1::GetCurrenciesResponse {
+            currencies: Some(currencies_message(currencies)),
+        }))
+    }
+
+    async fn update_currencies(
+        &self,
+        request: Request<v1::UpdateCurrenciesRequest>,
+    ) -> Result<Response<v1::UpdateCurrenciesResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let v1::Currencies { currency, rates } = request.into_inner().currencies.unwrap_or_default();
         let rates = rates
             .into_iter()
-            .map(|(currency, rate)| v1::CurrencyRate { currency, rate })
-            .collect();
-        Ok(Response::new(v1::GetCurrenciesResponse {
-            currencies: Some(v1::Currencies { currency, rates }),
+            .map(|v1::CurrencyRate { currency, rate }| (currency, rate));
+        let given = Currencies {
+            currency,
+            rates: rates.collect(),
+        };
+        let currencies = self.identity.set_currencies(&caller, given, now()).await?;
+        Ok(Response::new(v1::UpdateCurrenciesResponse {
+            currencies: Some(currencies_message(currencies)),
         }))
+    }
+}
+
+fn currencies_message(currencies: Currencies) -> v1::Currencies {
+    let Currencies { currency, rates } = currencies;
+    v1::Currencies {
+        currency,
+        rates: rates
+            .into_iter()
+            .map(|(currency, rate)| v1::CurrencyRate { currency, rate })
+            .collect(),
     }
 }
 

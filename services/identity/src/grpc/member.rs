@@ -7,8 +7,9 @@ use kontor_proto::records::v1::ListQuery;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{encode, id};
-use crate::service::{Identity, MemberPage, MemberQuery};
+use super::mask::Mask;
+use super::{encode, id, now};
+use crate::service::{Identity, MemberChange, MemberPage, MemberQuery};
 
 /// The most ids that [`MemberRpcs::batch_get_members`] takes.
 const MOST_IDS: usize = 1000;
@@ -51,6 +52,45 @@ impl MemberService for MemberRpcs {
         }))
     }
 
+    async fn update_member(
+        &self,
+        request: Request<v1::UpdateMemberRequest>,
+    ) -> Result<Response<v1::UpdateMemberResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let v1::UpdateMemberRequest {
+            user_id,
+            member,
+            update_mask,
+            etag,
+            hand_over_to,
+        } = request.into_inner();
+        let user_id = id("user_id", &user_id)?;
+        let heir = hand_over_to.map(|heir| id("hand_over_to", &heir)).transpose()?;
+        let change = change(member.unwrap_or_default(), update_mask)?;
+        let member = self
+            .identity
+            .update_member(&caller, user_id, change, heir, &etag, now())
+            .await?;
+        Ok(Response::new(v1::UpdateMemberResponse {
+            member: Some(encode::member(member)),
+        }))
+    }
+
+    async fn delete_member(&self, request: Request<v1::DeleteMemberRequest>) -> Result<Response<()>, Status> {
+        let caller = Caller::of(&request)?;
+        let v1::DeleteMemberRequest {
+            user_id,
+            etag,
+            hand_over_to,
+        } = request.into_inner();
+        let user_id = id("user_id", &user_id)?;
+        let heir = hand_over_to.map(|heir| id("hand_over_to", &heir)).transpose()?;
+        self.identity
+            .remove_member(&caller, user_id, heir, &etag, now())
+            .await?;
+        Ok(Response::new(()))
+    }
+
     async fn batch_get_members(
         &self,
         request: Request<v1::BatchGetMembersRequest>,
@@ -70,6 +110,20 @@ impl MemberService for MemberRpcs {
             members: members.iter().map(encode::member_summary).collect(),
         }))
     }
+}
+
+const READ_ONLY: &[&str] = &["user_id", "email", "first_name", "last_name", "joined_at", "etag"];
+
+fn change(member: v1::Member, mask: Option<prost_types::FieldMask>) -> Result<MemberChange, Failure> {
+    let mask = Mask::read(mask, &["role", "active"], READ_ONLY)?;
+    let role = mask.pick("role", !member.role.is_empty(), member.role);
+    if role.as_ref().is_some_and(|role| role.trim().is_empty()) {
+        return Err(Failure::invalid_field("role", "required", "role is required."));
+    }
+    Ok(MemberChange {
+        role,
+        active: mask.pick("active", member.active, member.active),
+    })
 }
 
 /// Reads which members are wanted, every bad parameter named.

@@ -62,6 +62,21 @@ impl SessionService for SessionRpcs {
         }))
     }
 
+    async fn change_password(
+        &self,
+        request: Request<v1::ChangePasswordRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (caller, origin) = (Caller::of(&request)?, origin(request.metadata()));
+        let v1::ChangePasswordRequest {
+            current_password,
+            new_password,
+        } = request.into_inner();
+        self.identity
+            .change_password(&caller, &current_password, &new_password, &origin, now())
+            .await?;
+        Ok(Response::new(()))
+    }
+
     async fn list_my_companies(
         &self,
         request: Request<v1::ListMyCompaniesRequest>,

@@ -140,6 +140,21 @@ pub(crate) struct Membership {
     pub(crate) joined_at: OffsetDateTime,
 }
 
+/// A role, as far as a member has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleRef {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) built_in: bool,
+}
+
+impl RoleRef {
+    /// Whether it is the one that a company can't be without.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.built_in && BuiltIn::named(&self.name) == Some(BuiltIn::Admin)
+    }
+}
+
 /// A member as the company sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {

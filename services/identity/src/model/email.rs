@@ -1,57 +1,73 @@
-//! E-mail addresses in the one form in which they are stored and compared.
+//! E-mail addresses: kept as they were typed, compared in one form.
 
 use std::fmt;
 
-/// A normalised address: trimmed, lower case, its domain in ASCII form (RFC 5890).
+use email_address::{EmailAddress, Options};
+
+/// An address that mail may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Email(String);
+pub(crate) struct Email {
+    typed: String,
+    /// What stands before the `@`, as typed.
+    local: String,
+    /// What stands behind it, in ASCII and lower case (RFC 5890).
+    domain: String,
+}
 
 impl Email {
-    /// Reads what a person typed. None when it can be no address that mail reaches: the local part is dot-atom text of
-    /// at most 64 characters (RFC 5321), the domain has at least two labels, the whole has at most 254 characters.
+    /// Reads what a person typed. None when it can be no address that mail reaches from everywhere: RFC 5321 as the crate
+    /// `email_address` reads it, without address literals, with a domain of at least two labels, in ASCII before the `@`,
+    /// at most 254 characters.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
-        let (local, domain) = typed.trim().rsplit_once('@')?;
-        let local = local.to_ascii_lowercase();
+        let typed = typed.trim();
+        let (local, domain) = typed.rsplit_once('@')?;
         let domain = idna::domain_to_ascii_strict(domain).ok()?;
+        let options = Options::default()
+            .with_required_tld()
+            .without_domain_literal()
+            .without_display_text();
         let address = format!("{local}@{domain}");
-        (is_dot_atom(&local) && local.len() <= 64 && is_host(&domain) && address.len() <= 254)
-            .then_some(Self(address))
+        EmailAddress::parse_with_options(&address, options).ok()?;
+        (local.is_ascii() && address.len() <= 254 && !ends_in_a_number(&domain)).then(|| Self {
+            typed: typed.to_owned(),
+            local: local.to_owned(),
+            domain,
+        })
     }
 
-    /// The address as text.
+    /// The address as it was typed.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.typed
     }
 
-    /// What stands before the `@`.
+    /// The form in which addresses are compared: who differs in case or in the script of the domain alone is the same.
+    pub(crate) fn key(&self) -> String {
+        format!("{}@{}", self.local.to_ascii_lowercase(), self.domain)
+    }
+
+    /// What stands before the `@`, as typed.
     pub(crate) fn local_part(&self) -> &str {
-        self.0
-            .rsplit_once('@')
-            .map_or(self.0.as_str(), |(local, _)| local)
+        &self.local
+    }
+
+    /// What stands behind the `@`, in ASCII.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
     }
 }
 
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.typed)
     }
 }
 
-fn is_dot_atom(local: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
-    local
-        .split('.')
-        .all(|atom| !atom.is_empty() && atom.chars().all(allowed))
-}
-
-/// Two labels or more; the last one is no number, so that no IP address passes for a domain.
-fn is_host(domain: &str) -> bool {
-    let top = domain.rsplit('.').next().unwrap_or_default();
-    domain.contains('.')
-        && !top.bytes().all(|b| b.is_ascii_digit())
-        && domain
-            .split('.')
-            .all(|label| !label.is_empty() && label.len() <= 63)
+/// No domain does, but every IPv4 address.
+fn ends_in_a_number(domain: &str) -> bool {
+    domain
+        .rsplit('.')
+        .next()
+        .is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -59,15 +75,35 @@ mod tests {
     use super::Email;
 
     #[test]
-    fn an_address_is_compared_without_case_blanks_and_script_of_its_domain() {
+    fn an_address_is_kept_as_typed_and_compared_without_case_and_script_of_its_domain() {
         let email = Email::parse("  Ada.Lovelace+crm@BÜCHER.Example ").unwrap();
-        assert_eq!(email.as_str(), "ada.lovelace+crm@xn--bcher-kva.example");
-        assert_eq!(email.local_part(), "ada.lovelace+crm");
+        assert_eq!(email.as_str(), "Ada.Lovelace+crm@BÜCHER.Example");
+        assert_eq!(email.key(), "ada.lovelace+crm@xn--bcher-kva.example");
+        assert_eq!(
+            (email.local_part(), email.domain()),
+            ("Ada.Lovelace+crm", "xn--bcher-kva.example")
+        );
+    }
+
+    #[test]
+    fn what_rfc_5321_takes_in_practice_is_taken() {
+        for typed in [
+            "o'brien@example.ie",
+            "a@b.co",
+            "first.last+tag@sub.example.museum",
+            "#!$%&'*+-/=?^_`{}|~@example.org",
+            "\"ada lovelace\"@example.com",
+            "1234567890@example.com",
+            "ada@xn--bcher-kva.example",
+        ] {
+            assert!(Email::parse(typed).is_some(), "{typed:?}");
+        }
     }
 
     #[test]
     fn what_no_mail_reaches_is_no_address() {
         let too_long = format!("{}@example.com", "a".repeat(65));
+        let far_too_long = format!("a@{}.example", ["b".repeat(60).as_str(); 5].join("."));
         for typed in [
             "",
             "@",
@@ -80,12 +116,15 @@ mod tests {
             "a.@example.com",
             "a..b@example.com",
             "a@127.0.0.1",
+            "a@[127.0.0.1]",
             "a@-example.com",
             "a@example.com\n.",
             "a\0@example.com",
             "a@b@example.com",
             "zoë@example.com",
+            "Ada <ada@example.com>",
             too_long.as_str(),
+            far_too_long.as_str(),
         ] {
             assert_eq!(Email::parse(typed), None, "{typed:?}");
         }

@@ -104,7 +104,7 @@ impl Reader {
             ),
             Err(Weakness::ContainsIdentity) => (
                 "contains_identity",
-                "A password must not contain one's own name or address.".to_owned(),
+                "A password must not contain one's own name or address, nor the company's name.".to_owned(),
             ),
         };
         self.refuse(field, code, message);

@@ -1,5 +1,7 @@
 //! Which passwords may be chosen: long enough, not what everybody tries first, and not one's own name.
 
+use std::sync::LazyLock;
+
 use super::email::Email;
 
 /// Why a password may not be chosen.
@@ -11,7 +13,7 @@ pub(crate) enum Weakness {
     TooLong,
     /// Among the first that are guessed.
     TooCommon,
-    /// Holds the address or the name of the person.
+    /// Holds the address or the name of the person, or the name of the company.
     ContainsIdentity,
 }
 
@@ -19,8 +21,8 @@ pub(crate) enum Weakness {
 pub(crate) struct Identity<'a> {
     /// The address that signs in.
     pub(crate) email: Option<&'a Email>,
-    /// Given and family name.
-    pub(crate) names: [&'a str; 2],
+    /// Given and family name, and the names of the person's companies.
+    pub(crate) names: &'a [&'a str],
 }
 
 /// The shortest password, in characters.
@@ -45,11 +47,11 @@ pub(crate) fn judge(password: &str, identity: &Identity<'_>) -> Result<(), Weakn
     }
     let email = identity
         .email
-        .map(|email| [email.as_str(), email.local_part()])
+        .map(|email| [email.key(), email.local_part().to_lowercase()])
         .unwrap_or_default();
-    let names = identity.names.map(str::to_lowercase);
+    let names = identity.names.iter().map(|name| name.to_lowercase());
     let holds = |part: &str| part.chars().count() >= SHORTEST_NAME && folded.contains(part);
-    if email.into_iter().any(holds) || names.iter().any(|name| holds(name.trim())) {
+    if email.iter().any(|part| holds(part)) || names.into_iter().any(|name| holds(name.trim())) {
         return Err(Weakness::ContainsIdentity);
     }
     Ok(())
@@ -63,6 +65,7 @@ fn is_common(folded: &str) -> bool {
     let first = folded.chars().next();
     folded.chars().all(|c| Some(c) == first)
         || ROWS.iter().any(|row| row.contains(folded))
+        || is_leaked(folded)
         || is_listed(folded)
         || is_listed(word)
         || is_listed(&plain)
@@ -71,6 +74,15 @@ fn is_common(folded: &str) -> bool {
 fn is_listed(word: &str) -> bool {
     COMMON.split_ascii_whitespace().any(|common| common == word)
 }
+
+/// Whether it is among the most common passwords of eight characters and more, which are kept in the order of their bytes.
+fn is_leaked(folded: &str) -> bool {
+    static LEAKED: LazyLock<Vec<&str>> = LazyLock::new(|| LEAKED_LIST.lines().collect());
+    LEAKED.binary_search(&folded).is_ok()
+}
+
+/// From the 20,000 most common passwords of public leaks that Royce Williams gathered and Django (BSD) ships.
+const LEAKED_LIST: &str = include_str!("common_passwords.txt");
 
 fn unleet(c: char) -> char {
     match c {
@@ -124,7 +136,7 @@ mod tests {
             password,
             &Identity {
                 email: Some(&email),
-                names: ["Grace", "Hopper"],
+                names: &["Grace", "Hopper", "Eckert Mauchly Computer Corp"],
             },
         )
     }
@@ -150,6 +162,11 @@ mod tests {
             "letmein123",
             "Welcome2024",
             "iloveyou",
+            "Trustno1",
+            "!QAZ2wsx",
+            "mypassword",
+            "jessica1",
+            "zxcvbnm,",
         ] {
             assert_eq!(judged(password), Err(Weakness::TooCommon), "{password}");
         }
@@ -157,7 +174,12 @@ mod tests {
 
     #[test]
     fn ones_own_name_or_address_is_refused() {
-        for password in ["xX-hopper-Xx", "GRACE.HOPPER@NAVY.EXAMPLE", "amazing-grace"] {
+        for password in [
+            "xX-hopper-Xx",
+            "GRACE.HOPPER@NAVY.EXAMPLE",
+            "amazing-grace",
+            "eckert mauchly computer corp 1951",
+        ] {
             assert_eq!(judged(password), Err(Weakness::ContainsIdentity), "{password}");
         }
     }
@@ -175,10 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn the_list_of_leaked_passwords_is_in_order() {
+        let lines: Vec<&str> = super::LEAKED_LIST.lines().collect();
+        assert!(lines.len() > 8_000);
+        assert!(lines.is_sorted());
+        assert!(lines.iter().all(|line| judged(line) == Err(Weakness::TooCommon)));
+    }
+
+    #[test]
     fn a_short_name_is_no_reason() {
         let identity = Identity {
             email: None,
-            names: ["Al", "Ng"],
+            names: &["Al", "Ng"],
         };
         assert_eq!(judge("always-strong-1", &identity), Ok(()));
     }

@@ -10,7 +10,9 @@ use crate::model::audit::{Deed, Doer};
 use crate::model::email::Email;
 use crate::model::password::LONGEST;
 use crate::model::session::{Origin, Session};
+use crate::model::throttle::{Action, Attempt};
 use crate::store;
+use crate::store::people::Credentials;
 
 /// Who wants to come in.
 pub(crate) struct SignIn {
@@ -36,10 +38,14 @@ impl Identity {
             totp_code,
             company_id,
         } = sign_in;
+        let email = Email::parse(&email);
+        let account = email.as_ref().map(Email::key).unwrap_or_default();
+        let attempt = Attempt::new(Action::SignIn, &account, origin.address.as_deref());
+        self.attempt(&attempt, now).await?;
         let mut known = None;
-        if let Some(email) = Email::parse(&email) {
+        if let Some(email) = email {
             let mut tx = self.db.unscoped().await?;
-            known = store::people::credentials(&mut tx, email.as_str()).await?;
+            known = store::people::credentials(&mut tx, &email).await?;
         }
         // No connection is held while the password is hashed. A password longer than any that can be chosen is not it.
         let password = if password.chars().count() > LONGEST {
@@ -57,8 +63,30 @@ impl Identity {
             .await?;
         // The code is spent, whatever becomes of the rest.
         tx.commit().await?;
-        self.enter(&as_person(known.user_id), known.user_id, company_id, origin, now)
-            .await
+        let signed_in = self
+            .enter(&as_person(known.user_id), known.user_id, company_id, origin, now)
+            .await?;
+        self.succeeded(&attempt).await?;
+        if self.hasher.is_outdated(&known.password_hash) {
+            self.rehash(known, password);
+        }
+        Ok(signed_in)
+    }
+
+    /// Keeps the password under the present cost of hashing, for which nobody has to wait.
+    fn rehash(&self, known: Credentials, password: String) {
+        let identity = self.clone();
+        self.tasks.spawn(async move {
+            let rehash = async {
+                let hash = identity.hasher.hash(&password).await?;
+                let mut tx = identity.db.unscoped().await?;
+                store::people::rehash(&mut tx, known.user_id, &known.password_hash, &hash).await?;
+                Ok::<_, Error>(tx.commit().await?)
+            };
+            if let Err(error) = rehash.await {
+                tracing::warn!(?error, "a password keeps its old hash until the next sign-in");
+            }
+        });
     }
 
     async fn enter(

@@ -261,7 +261,7 @@ async fn meant(
     if !provider.covers(&email) {
         return Err(Error::DomainNotAllowed);
     }
-    let user_id = match store::people::credentials(conn, email.as_str()).await? {
+    let user_id = match store::people::credentials(conn, &email).await? {
         Some(known) => {
             let members = store::members::some(conn, company_id, &[known.user_id]).await?;
             if !members.iter().any(|member| member.active) {
@@ -296,7 +296,7 @@ async fn meant(
                 created_at: now,
                 updated_at: now,
             };
-            if !store::people::insert(conn, &person, unusable).await? {
+            if !store::people::insert(conn, &person, &email, unusable).await? {
                 return Err(Error::EmailTaken);
             }
             store::members::insert(conn, company_id, person.id, provider.role_id, now).await?;

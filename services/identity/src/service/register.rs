@@ -1,7 +1,7 @@
 //! A new person with a new company.
 
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Identity, SignedIn, as_founder};
@@ -10,17 +10,14 @@ use crate::events;
 use crate::model::company::{Company, CompanyChange, Membership};
 use crate::model::email::Email;
 use crate::model::fields::Reader;
+use crate::model::letter::Letter;
 use crate::model::password::Identity as Named;
 use crate::model::permission::BuiltIn;
 use crate::model::person::{LONGEST_NAME, Person};
 use crate::model::session::{Origin, Session};
-use crate::secret::Secret;
+use crate::model::throttle::{Action, Attempt};
 use crate::store;
 use crate::store::companies::NewRole;
-use crate::store::tokens::Purpose;
-
-/// How long the link that proves an address is good.
-pub(super) const VERIFY_LIFE: Duration = Duration::days(2);
 
 /// What a person fills in.
 pub(crate) struct Registration {
@@ -42,9 +39,11 @@ impl Identity {
     ) -> Result<SignedIn, Error> {
         let (email, person, company) = read(&form, now)?;
 
+        let attempt = Attempt::new(Action::Register, &email.key(), origin.address.as_deref());
+        self.attempt(&attempt, now).await?;
         // Before the costly part; the unique key decides between two that come at once.
         let mut tx = self.db.unscoped().await?;
-        if store::people::is_taken(&mut tx, email.as_str()).await? {
+        if store::people::is_taken(&mut tx, &email).await? {
             return Err(Error::EmailTaken);
         }
         drop(tx);
@@ -52,31 +51,17 @@ impl Identity {
 
         let founder = as_founder(person.id, company.id);
         let mut tx = self.db.begin(&founder).await?;
-        if !store::people::insert(&mut tx, &person, &password_hash).await? {
+        if !store::people::insert(&mut tx, &person, &email, &password_hash).await? {
             return Err(Error::EmailTaken);
         }
         let membership = found(&mut tx, &company, &person, now).await?;
         let session = Session::begin(Uuid::now_v7(), person.id, company.id, origin, now);
         store::sessions::insert(&mut tx, &session).await?;
         let tokens = self.issue(&mut tx, &session, &membership, now).await?;
-        let link = Secret::random()?;
-        let good_until = now + VERIFY_LIFE;
-        store::tokens::insert_mail(
-            &mut tx,
-            &link.hash(),
-            Purpose::VerifyEmail,
-            person.id,
-            email.as_str(),
-            now,
-            good_until,
-        )
-        .await?;
+        store::mails::put(&mut tx, email.as_str(), &Letter::VerifyEmail, now).await?;
         tx.commit().await?;
-
-        // The person is there and can ask for the mail again, so its loss is no reason to fail.
-        if let Err(error) = self.mailer.verify_email(&email, &person.first_name, &link).await {
-            tracing::error!(%error, "the mail that verifies an address was not sent");
-        }
+        // Who learned nothing has tried nothing.
+        self.succeeded(&attempt).await?;
         Ok(SignedIn {
             person,
             company,
@@ -131,7 +116,7 @@ fn read(form: &Registration, now: OffsetDateTime) -> Result<(Email, Person, Comp
         password,
         &Named {
             email: email.as_ref(),
-            names: [first_name, last_name],
+            names: &[first_name, last_name, company_name],
         },
     );
     let first_name = reader

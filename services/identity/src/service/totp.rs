@@ -11,6 +11,8 @@ use super::{Identity, own_session, person_of, session_of};
 use crate::error::Error;
 use crate::keys::KeyError;
 use crate::model::audit::{Deed, Doer};
+use crate::model::session::Origin;
+use crate::model::throttle::{Action, Attempt};
 use crate::model::totp;
 use crate::store;
 use crate::store::totp::Totp;
@@ -86,6 +88,9 @@ impl Identity {
     ) -> Result<(), Error> {
         let user_id = person_of(caller)?;
         session_of(caller)?;
+        let origin = Origin::from(caller.origin());
+        let attempt = Attempt::new(Action::Confirm, &user_id.to_string(), origin.address.as_deref());
+        self.attempt(&attempt, now).await?;
         let mut tx = self.db.read(caller).await?;
         let hash = store::people::password_hash(&mut tx, user_id).await?;
         // No connection is held while the password is hashed.
@@ -93,6 +98,7 @@ impl Identity {
         if !self.hasher.verify(password, hash.as_deref()).await? {
             return Err(Error::WrongPassword("password"));
         }
+        self.succeeded(&attempt).await?;
         let mut tx = self.db.begin(caller).await?;
         if !store::totp::delete(&mut tx, user_id, now).await? {
             return Err(Error::NotFound("second factor"));

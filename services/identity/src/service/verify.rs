@@ -3,10 +3,11 @@
 use time::OffsetDateTime;
 
 use super::Identity;
-use super::register::VERIFY_LIFE;
 use crate::error::Error;
 use crate::model::email::Email;
+use crate::model::letter::Letter;
 use crate::model::person::Person;
+use crate::model::session::Origin;
 use crate::secret::Secret;
 use crate::store;
 use crate::store::tokens::Purpose;
@@ -20,7 +21,7 @@ impl Identity {
         let taken = taken.ok_or(Error::InvalidMailToken)?;
         let person = store::people::lock(&mut tx, taken.user_id).await?;
         let mut person = person
-            .filter(|person| person.email == taken.email)
+            .filter(|person| Email::parse(&person.email).is_some_and(|email| email.key() == taken.email))
             .ok_or(Error::InvalidMailToken)?;
         if person.email_verified_at.is_none() {
             person.email_verified_at = Some(now);
@@ -32,29 +33,17 @@ impl Identity {
         Ok(person)
     }
 
-    /// Mails the link again to a person who has not used it. To be run apart from the answer, which is the same for all.
-    pub(crate) async fn resend_verification(&self, email: &Email, now: OffsetDateTime) -> Result<(), Error> {
+    /// Mails the link again, to a person who has not used it. The same work, and so the same time, for any address: who it
+    /// belongs to is found out by the one who sends.
+    pub(crate) async fn resend_verification(
+        &self,
+        email: &Email,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        self.may_ask_for_mail(email, origin, now).await?;
         let mut tx = self.db.unscoped().await?;
-        let Some(known) = store::people::credentials(&mut tx, email.as_str()).await? else {
-            return Ok(());
-        };
-        let person = store::people::get(&mut tx, known.user_id).await?;
-        let Some(person) = person.filter(|person| person.email_verified_at.is_none()) else {
-            return Ok(());
-        };
-        let link = Secret::random()?;
-        store::tokens::insert_mail(
-            &mut tx,
-            &link.hash(),
-            Purpose::VerifyEmail,
-            person.id,
-            email.as_str(),
-            now,
-            now + VERIFY_LIFE,
-        )
-        .await?;
-        tx.commit().await?;
-        self.mailer.verify_email(email, &person.first_name, &link).await?;
-        Ok(())
+        store::mails::put(&mut tx, email.as_str(), &Letter::VerifyEmail, now).await?;
+        Ok(tx.commit().await?)
     }
 }

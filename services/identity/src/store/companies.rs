@@ -169,6 +169,33 @@ pub(crate) async fn rates(
     .await
 }
 
+/// Writes the rates of a company's other currencies instead of those before.
+pub(crate) async fn replace_rates(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    rates: &[(String, String)],
+) -> Result<(), sqlx::Error> {
+    let (currencies, rates): (Vec<&str>, Vec<&str>) = rates
+        .iter()
+        .map(|(currency, rate)| (currency.as_str(), rate.as_str()))
+        .unzip();
+    sqlx::query("delete from identity.currency_rates where company_id = $1")
+        .bind(company_id)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "insert into identity.currency_rates (company_id, currency, rate)
+         select $1, new.currency, new.rate::numeric
+         from unnest($2::text[], $3::text[]) as new (currency, rate)",
+    )
+    .bind(company_id)
+    .bind(currencies)
+    .bind(rates)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 fn decode(row: &PgRow) -> Result<Company, sqlx::Error> {
     Ok(Company {
         id: row.try_get("id")?,

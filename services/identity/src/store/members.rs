@@ -5,7 +5,8 @@ use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::model::company::{Member, Membership};
+use crate::model::company::{Member, Membership, RoleRef};
+use crate::model::email::Email;
 
 /// Adds a person to a company.
 pub(crate) async fn insert(
@@ -70,6 +71,166 @@ pub(crate) async fn bump(
     .await
 }
 
+/// What a member is in a company.
+pub(crate) struct Standing {
+    pub(crate) role_id: Uuid,
+    pub(crate) active: bool,
+    /// When the member left.
+    pub(crate) left_at: Option<OffsetDateTime>,
+    pub(crate) version: i64,
+}
+
+/// Writes what a member is.
+pub(crate) async fn update(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+    standing: &Standing,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let Standing {
+        role_id,
+        active,
+        left_at,
+        version,
+    } = standing;
+    sqlx::query(
+        "update identity.memberships
+         set role_id = $3,
+           active = $4,
+           left_at = $5,
+           version = $6,
+           updated_at = $7
+         where company_id = $1
+           and user_id = $2",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .bind(role_id)
+    .bind(active)
+    .bind(left_at)
+    .bind(version)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lets a person into a company, also one who has left it. The version of the member, or none for one who is in it.
+pub(crate) async fn join(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+    role_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "insert into identity.memberships as m (company_id, user_id, role_id, joined_at, updated_at)
+         values ($1, $2, $3, $4, $4)
+         on conflict on constraint memberships_pkey do update
+         set role_id = excluded.role_id,
+           active = true,
+           left_at = null,
+           joined_at = excluded.joined_at,
+           updated_at = excluded.updated_at,
+           version = m.version + 1
+         where m.left_at is not null
+         returning version",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .bind(role_id)
+    .bind(now)
+    .fetch_optional(conn)
+    .await
+}
+
+/// A role of a company by its name or its id.
+pub(crate) async fn role(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    word: &str,
+) -> Result<Option<RoleRef>, sqlx::Error> {
+    let row: Option<(Uuid, String, bool)> = sqlx::query_as(
+        "select id, name, built_in
+         from identity.roles
+         where company_id = $1
+           and (lower(name) = lower($2) or id = $3)
+         order by (id = $3) desc
+         limit 1",
+    )
+    .bind(company_id)
+    .bind(word.trim())
+    .bind(Uuid::try_parse(word.trim()).ok())
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|(id, name, built_in)| RoleRef { id, name, built_in }))
+}
+
+/// The role of a member.
+pub(crate) async fn role_of(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+) -> Result<RoleRef, sqlx::Error> {
+    let (id, name, built_in) = sqlx::query_as(
+        "select r.id, r.name, r.built_in
+         from identity.memberships m
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where m.company_id = $1
+           and m.user_id = $2",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .fetch_one(conn)
+    .await?;
+    Ok(RoleRef { id, name, built_in })
+}
+
+/// Whether a company has an active admin beside this member.
+pub(crate) async fn has_other_admin(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    user_id: Uuid,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (
+           select
+           from identity.memberships m
+           join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+           where m.company_id = $1
+             and m.user_id <> $2
+             and m.active
+             and r.built_in
+             and r.name = 'admin')",
+    )
+    .bind(company_id)
+    .bind(user_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Whether somebody with this address is a member of a company, active or not.
+pub(crate) async fn is_there(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    email: &Email,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (
+           select
+           from identity.memberships m
+           join identity.users u on u.id = m.user_id
+           where m.company_id = $1
+             and m.left_at is null
+             and u.email_key = $2)",
+    )
+    .bind(company_id)
+    .bind(email.key())
+    .fetch_one(conn)
+    .await
+}
+
 /// Some members of a company by their ids; who is none is left out.
 pub(crate) async fn some(
     conn: &mut PgConnection,
@@ -82,7 +243,8 @@ pub(crate) async fn some(
          join identity.users u on u.id = m.user_id
          join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
          where m.company_id = $1
-           and m.user_id = any ($2)",
+           and m.user_id = any ($2)
+           and m.left_at is null",
     )
     .bind(company_id)
     .bind(user_ids)
@@ -128,6 +290,7 @@ pub(crate) async fn list(
          join identity.users u on u.id = m.user_id
          join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
          where m.company_id = $1
+           and m.left_at is null
            and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
            and ($3::boolean is null or m.active = $3)
            and ($4::text[] is null or r.name = any ($4))
@@ -165,6 +328,7 @@ pub(crate) async fn count(
          join identity.users u on u.id = m.user_id
          join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
          where m.company_id = $1
+           and m.left_at is null
            and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
            and ($3::boolean is null or m.active = $3)
            and ($4::text[] is null or r.name = any ($4))",

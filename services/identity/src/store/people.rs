@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use crate::model::email::Email;
 use crate::model::person::Person;
 
 /// What the sign-in needs of a person.
@@ -16,6 +17,7 @@ pub(crate) struct Credentials {
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     person: &Person,
+    address: &Email,
     password_hash: &str,
 ) -> Result<bool, sqlx::Error> {
     let Person {
@@ -37,8 +39,8 @@ pub(crate) async fn insert(
     let inserted = sqlx::query(
         "insert into identity.users (
            id, email, email_verified_at, first_name, last_name, phone, job_title,
-           time_zone, locale, avatar_url, password_hash, version, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           time_zone, locale, avatar_url, password_hash, version, created_at, updated_at, email_key)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict on constraint users_email_key do nothing",
     )
     .bind(id)
@@ -55,9 +57,44 @@ pub(crate) async fn insert(
     .bind(version)
     .bind(created_at)
     .bind(updated_at)
+    .bind(address.key())
     .execute(conn)
     .await?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// The hash of a person's password.
+pub(crate) async fn password_hash(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select password_hash from identity.users where id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Writes the hash of a new password.
+pub(crate) async fn set_password(conn: &mut PgConnection, id: Uuid, hash: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("update identity.users set password_hash = $2 where id = $1")
+        .bind(id)
+        .bind(hash)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes another hash of the same password, unless the password is another by now.
+pub(crate) async fn rehash(
+    conn: &mut PgConnection,
+    id: Uuid,
+    old: &str,
+    new: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("update identity.users set password_hash = $3 where id = $1 and password_hash = $2")
+        .bind(id)
+        .bind(old)
+        .bind(new)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Lets the rest of the transaction see what this person belongs to.
@@ -70,9 +107,9 @@ pub(crate) async fn act_as(conn: &mut PgConnection, id: Uuid) -> Result<(), sqlx
 }
 
 /// Whether an address is taken.
-pub(crate) async fn is_taken(conn: &mut PgConnection, email: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from identity.users where email = $1)")
-        .bind(email)
+pub(crate) async fn is_taken(conn: &mut PgConnection, email: &Email) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from identity.users where email_key = $1)")
+        .bind(email.key())
         .fetch_one(conn)
         .await
 }
@@ -80,10 +117,10 @@ pub(crate) async fn is_taken(conn: &mut PgConnection, email: &str) -> Result<boo
 /// The credentials behind an address.
 pub(crate) async fn credentials(
     conn: &mut PgConnection,
-    email: &str,
+    email: &Email,
 ) -> Result<Option<Credentials>, sqlx::Error> {
-    let row = sqlx::query("select id, password_hash from identity.users where email = $1")
-        .bind(email)
+    let row = sqlx::query("select id, password_hash from identity.users where email_key = $1")
+        .bind(email.key())
         .fetch_optional(conn)
         .await?;
     row.map(|row| {
@@ -93,6 +130,20 @@ pub(crate) async fn credentials(
         })
     })
     .transpose()
+}
+
+/// The person behind an address.
+pub(crate) async fn by_email(conn: &mut PgConnection, email: &Email) -> Result<Option<Person>, sqlx::Error> {
+    let row = sqlx::query(
+        "select id, email, email_verified_at, first_name, last_name, phone, job_title,
+           time_zone, locale, avatar_url, totp_enabled, version, created_at, updated_at
+         from identity.users
+         where email_key = $1",
+    )
+    .bind(email.key())
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(decode).transpose()
 }
 
 /// A person.
@@ -107,14 +158,6 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Pers
     .fetch_optional(conn)
     .await?;
     row.as_ref().map(decode).transpose()
-}
-
-/// The hash of a person's password.
-pub(crate) async fn password_hash(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("select password_hash from identity.users where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
-        .await
 }
 
 /// A person, locked until the end of the transaction.

@@ -128,6 +128,7 @@ pub(crate) async fn touch(conn: &mut PgConnection, session: &Session) -> Result<
     sqlx::query(
         "update identity.sessions
          set entered_company = $3,
+           switched_at = case when entered_company = $3 then switched_at else $6 end,
            device = $4,
            address = $5,
            last_seen_at = $6,
@@ -152,6 +153,8 @@ pub(crate) async fn touch(conn: &mut PgConnection, session: &Session) -> Result<
 pub(crate) enum Which {
     /// This one.
     One(Uuid),
+    /// All but this one.
+    Others(Uuid),
     /// All of them.
     All,
 }
@@ -163,9 +166,10 @@ pub(crate) async fn end(
     which: Which,
     now: OffsetDateTime,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let one = match which {
-        Which::One(id) => Some(id),
-        Which::All => None,
+    let (one, except) = match which {
+        Which::One(id) => (Some(id), None),
+        Which::Others(id) => (None, Some(id)),
+        Which::All => (None, None),
     };
     let ended = sqlx::query(
         "with chosen as (
@@ -173,6 +177,7 @@ pub(crate) async fn end(
            from identity.sessions
            where user_id = $1
              and ($2::uuid is null or id = $2)
+             and ($5::uuid is null or id <> $5)
              and ended_at is null
            order by id
            for no key update
@@ -194,9 +199,38 @@ pub(crate) async fn end(
     .bind(one)
     .bind(now)
     .bind(ENDED_CHANNEL)
+    .bind(except)
     .fetch_all(conn)
     .await?;
     ended.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// Ends the sessions of a person in a company, and those that moved anywhere since a time, as [`end`] does.
+pub(crate) async fn end_in(
+    conn: &mut PgConnection,
+    user_id: Uuid,
+    company_id: Uuid,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let there: Vec<Uuid> = sqlx::query_scalar(
+        "select id
+         from identity.sessions
+         where user_id = $1
+           and (entered_company = $2 or switched_at >= $3)
+           and ended_at is null
+         order by id
+         for no key update",
+    )
+    .bind(user_id)
+    .bind(company_id)
+    .bind(since)
+    .fetch_all(&mut *conn)
+    .await?;
+    for id in &there {
+        end(conn, user_id, Which::One(*id), now).await?;
+    }
+    Ok(there)
 }
 
 /// The sessions that ended since a time.

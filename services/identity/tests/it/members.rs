@@ -13,8 +13,9 @@ async fn add(person: &Person, names: &[(&str, &str)]) {
     for (first, last) in names {
         let id = Uuid::now_v7();
         sqlx::query(
-            "insert into identity.users (id, email, first_name, last_name, password_hash, created_at, updated_at)
-             values ($1, $2, $3, $4, '', now(), now())",
+            "insert into identity.users (
+               id, email, email_key, first_name, last_name, password_hash, created_at, updated_at)
+             values ($1, $2, $2, $3, $4, '', now(), now())",
         )
         .bind(id)
         .bind(format!("{id}@engine.example"))

@@ -31,7 +31,14 @@ async fn every_table_of_a_tenant_forces_row_level_security_with_the_company_firs
     .await
     .unwrap();
     let names: Vec<_> = tables.iter().map(|table| table.0.as_str()).collect();
-    for name in ["api_keys", "audit_log", "currency_rates", "memberships", "roles"] {
+    for name in [
+        "api_keys",
+        "audit_log",
+        "currency_rates",
+        "invitations",
+        "memberships",
+        "roles",
+    ] {
         assert!(names.contains(&name), "{name}");
     }
     for (name, enabled, forced, first) in &tables {

@@ -15,6 +15,7 @@ use kontor_events::Bus;
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::auth_service_client::AuthServiceClient;
 use kontor_proto::identity::v1::company_service_client::CompanyServiceClient;
+use kontor_proto::identity::v1::invitation_service_client::InvitationServiceClient;
 use kontor_proto::identity::v1::key_service_client::KeyServiceClient;
 use kontor_proto::identity::v1::member_service_client::MemberServiceClient;
 use kontor_proto::identity::v1::session_service_client::SessionServiceClient;
@@ -37,13 +38,42 @@ pub(crate) async fn database() -> &'static Postgres {
                 std::fs::remove_dir_all(&home).unwrap();
             }
             std::fs::create_dir_all(&home).unwrap();
+            // A world keeps its connections as long as the test process lives: an in-process peer knows the service that
+            // knows the peer. There are more worlds than an installation has processes.
+            let server = Postgres::start(&home).await.unwrap();
+            execute(
+                &server.admin_url(),
+                "alter system set max_connections = 800".to_owned(),
+            )
+            .await;
+            server.stop().unwrap();
             let server = Postgres::start(&home).await.unwrap();
             let tables = vec![kontor_events::migrator(), migrator()];
             let schema = Schema::new(kontor_identity::NAME, url(&server), tables);
             migrate::apply(&server.admin_url(), &[schema]).await.unwrap();
+            // For worlds that share nothing with others: a template must have nobody in it.
+            execute(
+                &server.admin_url(),
+                "create database pristine template kontor".to_owned(),
+            )
+            .await;
             server
         })
         .await
+}
+
+async fn execute(admin_url: &str, statement: String) {
+    let mut admin = PgConnection::connect(admin_url).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+}
+
+/// The URL with another database.
+fn of_database(url: &str, database: &str) -> String {
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{database}")
 }
 
 fn migrator() -> sqlx::migrate::Migrator {
@@ -65,6 +95,10 @@ pub(crate) async fn admin() -> PgConnection {
 pub(crate) struct World {
     folder: PathBuf,
     processes: Vec<(Process, Channel)>,
+    /// Settings beside the usual ones.
+    extra: Vec<(&'static str, String)>,
+    /// A database of its own, by name; none shares the one of all.
+    database: Option<String>,
 }
 
 impl World {
@@ -75,10 +109,29 @@ impl World {
 
     /// Several processes of identity on the same keys and the same database.
     pub(crate) async fn of(replicas: usize) -> Self {
+        Self::begin(replicas, Vec::new(), None).await
+    }
+
+    /// One process with a database of its own: nobody else sends its mails or counts its attempts.
+    pub(crate) async fn alone() -> Self {
+        Self::alone_with(1, Vec::new()).await
+    }
+
+    /// Several processes with settings beside the usual ones, on a database of their own.
+    pub(crate) async fn alone_with(replicas: usize, extra: Vec<(&'static str, String)>) -> Self {
+        let name = format!("own_{}", Uuid::now_v7().simple());
+        let create = format!("create database {name} template pristine");
+        execute(&database().await.admin_url(), create).await;
+        Self::begin(replicas, extra, Some(name)).await
+    }
+
+    async fn begin(replicas: usize, extra: Vec<(&'static str, String)>, database: Option<String>) -> Self {
         let folder = std::env::temp_dir().join(format!("kontor-identity-{}", Uuid::now_v7()));
         let mut world = Self {
             folder,
             processes: Vec::new(),
+            extra,
+            database,
         };
         for _ in 0..replicas {
             let process = world.start().await;
@@ -89,15 +142,23 @@ impl World {
 
     async fn start(&self) -> (Process, Channel) {
         let folder = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
-        let settings = Settings::from_pairs([
-            ("database_url", url(database().await)),
+        let shared = url(database().await);
+        let url = match &self.database {
+            Some(own) => of_database(&shared, own),
+            None => shared,
+        };
+        let usual = [
+            ("database_url", url),
             ("database_connections", "5".to_owned()),
             ("keys_dir", folder("keys")),
             ("mail_dir", folder("mail")),
             ("public_url", "https://crm.example".to_owned()),
             ("oidc_private_issuers", "on".to_owned()),
             ("identity_listen", "127.0.0.1:0".to_owned()),
-        ]);
+            // Who tests them turns them on: `extra` comes later and wins.
+            ("rate_limits", "off".to_owned()),
+        ];
+        let settings = Settings::from_pairs(usual.into_iter().chain(self.extra.clone()));
         let settings = Arc::new(settings.unwrap());
         let key = ServiceKey::open(&settings.keys_dir).unwrap();
         let peers = Peers::builder(key).local(kontor_identity::NAME).build("tests");
@@ -137,6 +198,45 @@ impl World {
         MemberServiceClient::new(self.channel(0))
     }
 
+    pub(crate) fn invitations(&self) -> InvitationServiceClient<Channel> {
+        InvitationServiceClient::new(self.channel(0))
+    }
+
+    /// A person whose address is proved.
+    pub(crate) async fn verified(&self) -> Person {
+        let person = self.register().await;
+        let token = self.link("verify-email", &person.email).await;
+        answer(self.auth().verify_email(v1::VerifyEmailRequest { token }).await).unwrap();
+        person
+    }
+
+    /// A new person who has accepted an invitation of somebody whose address is proved.
+    pub(crate) async fn colleague(&self, of: &Person, role: &str) -> Person {
+        let email = form().email;
+        let invitation = v1::Invitation {
+            email: email.clone(),
+            role: role.to_owned(),
+            ..Default::default()
+        };
+        let invite = v1::CreateInvitationRequest {
+            invitation: Some(invitation),
+        };
+        answer(self.invitations().create_invitation(of.asks(invite)).await).unwrap();
+        let accept = v1::AcceptInvitationRequest {
+            token: self.link("accept-invitation", &email).await,
+            password: Some(PASSWORD.to_owned()),
+            first_name: Some("Charles".to_owned()),
+            last_name: Some("Babbage".to_owned()),
+        };
+        let joined = answer(self.invitations().accept_invitation(accept).await).unwrap();
+        Person::new(
+            email,
+            joined.user.unwrap(),
+            joined.company.unwrap(),
+            &joined.tokens.unwrap(),
+        )
+    }
+
     pub(crate) fn keys(&self) -> KeyServiceClient<Channel> {
         KeyServiceClient::new(self.channel(0))
     }
@@ -155,6 +255,32 @@ impl World {
             .authorization("tests", None)
             .unwrap();
         header.to_str().unwrap().to_owned()
+    }
+
+    /// The database of this world as one who may see everything.
+    pub(crate) async fn admin(&self) -> PgConnection {
+        let shared = database().await.admin_url();
+        let url = match &self.database {
+            Some(own) => of_database(&shared, own),
+            None => shared,
+        };
+        PgConnection::connect(&url).await.unwrap()
+    }
+
+    /// The link to this page in the first mail to an address that has one.
+    pub(crate) async fn link(&self, page: &str, email: &str) -> String {
+        let start = format!("https://crm.example/{page}?token=");
+        let found = || {
+            let to = format!("To: {email}\r\n");
+            let mail = self
+                .mails()
+                .into_iter()
+                .find(|mail| mail.contains(&to) && mail.contains(&start))?;
+            let token = mail.split(&start).nth(1)?.split_whitespace().next()?;
+            Some(token.to_owned())
+        };
+        until(|| async { found().is_some() }).await;
+        found().unwrap()
     }
 
     /// Mails written so far.
@@ -208,6 +334,15 @@ impl Drop for World {
             process.peers.let_go();
         }
         let _ = std::fs::remove_dir_all(&self.folder);
+        if let (Some(own), Some(server)) = (&self.database, DATABASE.get()) {
+            let (url, drop) = (server.admin_url(), format!("drop database {own} with (force)"));
+            // This thread's run time is busy with being dropped.
+            let dropped = std::thread::spawn(move || {
+                let here = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                here.unwrap().block_on(execute(&url, drop));
+            });
+            let _ = dropped.join();
+        }
     }
 }
 
@@ -222,7 +357,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    fn new(email: String, user: v1::User, company: v1::Company, tokens: &v1::Tokens) -> Self {
+    pub(crate) fn new(email: String, user: v1::User, company: v1::Company, tokens: &v1::Tokens) -> Self {
         let (access, refresh) = (tokens.access_token.clone(), tokens.refresh_token.clone().unwrap());
         Self {
             email,
@@ -286,7 +421,7 @@ pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
 pub(crate) async fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) {
     let reached = async {
         while !holds().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), reached)
