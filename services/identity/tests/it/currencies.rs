@@ -1,6 +1,7 @@
 //! What a company counts in.
 
 use kontor_proto::identity::v1;
+use prost::Message;
 
 use crate::world::{Person, World, answer, fields};
 
@@ -55,6 +56,26 @@ async fn the_rates_that_are_put_are_all_there_are() {
         .unwrap();
     assert_eq!(rates(&second), [("CHF", "0.0000000001")]);
     assert_eq!(get(&world, &person).await, second);
+
+    // Others who sum amounts hear of it, and which change was the later one.
+    let told: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select payload
+         from identity.outbox
+         where type = 'kontor.identity.v1.CurrenciesChanged'
+           and headers->>'subject' = $1
+         order by id",
+    )
+    .bind(&person.company.id)
+    .fetch_all(&mut world.admin().await)
+    .await
+    .unwrap();
+    let told: Vec<v1::CurrenciesChanged> = told
+        .iter()
+        .map(|payload| v1::CurrenciesChanged::decode(payload.as_slice()).unwrap())
+        .collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].version < told[1].version);
+    assert_eq!(told[1].rates, second.rates);
 
     let theirs = get(&world, &stranger).await;
     assert_eq!((theirs.currency.as_str(), theirs.rates.len()), ("USD", 0));
