@@ -4,6 +4,7 @@ use kontor_chassis::FieldErrors;
 use prost_types::FieldMask;
 
 use crate::description::Description;
+use crate::fields::{self, CUSTOM, Fields};
 use crate::leaf::{Form, Kind, Leaf};
 use crate::record::Record;
 use crate::value::Value;
@@ -18,9 +19,6 @@ pub(crate) enum Mask {
     /// These and what lies below them.
     Paths(Vec<String>),
 }
-
-/// The field whose keys are the company's own.
-const CUSTOM: &str = "custom_fields";
 
 impl Mask {
     /// The mask of a request; a path that names no field, or one that only the suite sets, is an error.
@@ -92,7 +90,13 @@ fn lies_below(leaf: &str, path: &str) -> bool {
 }
 
 /// The record with what the mask names taken from `raw`. What is bad stays as it was and is told in `errors`.
-pub(crate) fn take<R: Record>(record: R, raw: Vec<Value>, mask: &Mask, errors: &mut FieldErrors) -> R {
+pub(crate) fn take<R: Record>(
+    record: R,
+    raw: Vec<Value>,
+    mask: &Mask,
+    fields: &Fields,
+    errors: &mut FieldErrors,
+) -> R {
     let description = R::description();
     let mut values = record.values();
     let mut bad = vec![false; values.len()];
@@ -101,7 +105,7 @@ pub(crate) fn take<R: Record>(record: R, raw: Vec<Value>, mask: &Mask, errors: &
             continue;
         }
         if leaf.kind == Kind::Object {
-            custom_fields(leaf, &raw, mask, &mut values[at], errors);
+            custom_fields(fields, &raw, mask, &mut values[at], errors);
             continue;
         }
         if !mask.covers(leaf, &raw) {
@@ -161,32 +165,42 @@ fn whole_amounts(leaves: &[Leaf], values: &[Value], bad: &[bool], errors: &mut F
     }
 }
 
-/// Keys that the company has not defined are refused. None can be defined yet, so every key is.
-fn custom_fields(leaf: &Leaf, raw: &Value, mask: &Mask, slot: &mut Value, errors: &mut FieldErrors) {
-    let unknown = |key: &str, errors: &mut FieldErrors| {
-        errors.push(
-            format!("{CUSTOM}.{key}"),
-            "unknown_field",
-            "The company has no such field.",
-        );
+/// The company's own fields, key by key; of a new record also those that it must have.
+fn custom_fields(fields: &Fields, raw: &Value, mask: &Mask, slot: &mut Value, errors: &mut FieldErrors) {
+    let (Value::Json(given), Value::Json(kept)) = (raw, slot) else {
+        return;
     };
-    let Value::Json(given) = raw else { return };
     match mask {
-        Mask::Everything | Mask::Populated => given.keys().for_each(|key| unknown(key, errors)),
+        Mask::Everything | Mask::Populated => {
+            fields::merge(fields, given, given.keys().map(String::as_str), kept, errors);
+        }
         Mask::Paths(paths) => {
+            let below = format!("{CUSTOM}.");
+            let mut keys: Vec<&str> = Vec::new();
             for path in paths {
-                if path == CUSTOM {
-                    given.keys().for_each(|key| unknown(key, errors));
-                    if given.is_empty() {
-                        *slot = Value::Json(serde_json::Map::new());
-                    }
-                } else if let Some(key) = path
-                    .strip_prefix(leaf.path)
-                    .and_then(|rest| rest.strip_prefix('.'))
-                {
-                    unknown(key, errors);
+                match path.strip_prefix(below.as_str()) {
+                    // A part of a value (`price.amount`) is laid over what is there.
+                    Some(rest) => keys.push(rest.split('.').next().unwrap_or(rest)),
+                    None if path == CUSTOM && given.is_empty() => keys.extend(kept_keys(fields)),
+                    None if path == CUSTOM => keys.extend(given.keys().map(String::as_str)),
+                    None => {}
                 }
+            }
+            keys.dedup();
+            fields::merge(fields, given, keys.into_iter(), kept, errors);
+        }
+    }
+    if *mask == Mask::Everything {
+        let told: Vec<String> = given.keys().cloned().collect();
+        for own in fields.own().iter().filter(|own| own.required) {
+            if !kept.contains_key(&own.key) && !told.contains(&own.key) {
+                errors.push(own.path(), "required", "This is required.");
             }
         }
     }
+}
+
+/// All keys: the whole object is cleared.
+fn kept_keys(fields: &Fields) -> impl Iterator<Item = &str> {
+    fields.own().iter().map(|own| own.key.as_str())
 }

@@ -1,6 +1,11 @@
 //! What is known of one stored value of a record: where it stands, what it may be, and what may be done with it.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// Amounts of money are exact to this many places.
+const AMOUNT_PLACES: u32 = 4;
 
 /// The kind of a leaf's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,8 @@ pub enum Form {
     Country,
     /// ISO 4217.
     Currency,
+    /// A day, `YYYY-MM-DD`, where it is kept as text.
+    Day,
 }
 
 /// One stored value of a record.
@@ -86,6 +93,8 @@ pub struct Leaf {
     pub max: usize,
     /// The bounds of a number.
     pub range: RangeInclusive<i64>,
+    /// The decimal places of an amount.
+    pub places: u32,
     /// The column may be null.
     pub nullable: bool,
     /// A record must have it.
@@ -345,6 +354,7 @@ impl Leaf {
             synonyms: spec.synonyms,
             max: spec.max,
             range: spec.range.clone(),
+            places: AMOUNT_PLACES,
             nullable,
             required: spec.required,
             read_only: spec.read_only,
@@ -378,7 +388,7 @@ impl Leaf {
 }
 
 /// `first_name` → `First name`.
-fn label(field: &str) -> String {
+pub(crate) fn label(field: &str) -> String {
     let mut label = field.replace('_', " ");
     if let Some(first) = label.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -386,7 +396,15 @@ fn label(field: &str) -> String {
     label
 }
 
-/// Descriptions live as long as the process and are made once a kind, so their names may as well be static.
+/// Descriptions live as long as the process, so their names may as well be static. Equal ones are kept once: the names of
+/// fields that companies define come again whenever they are read.
 pub(crate) fn keep(name: String) -> &'static str {
-    Box::leak(name.into_boxed_str())
+    static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.get(name.as_str()) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    kept.insert(name);
+    name
 }

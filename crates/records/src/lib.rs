@@ -4,14 +4,16 @@
 //!
 //! Reading order: [`leaf`] and [`description`] (what is known of a field and of a kind), `macros` (how it is said),
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
-//! in), [`write`](mod@write) (one statement that saves, remembers and tells), [`query`] and [`filter`] (lists), [`refs`]
-//! (records of other services), [`handover`], [`history`], [`stats`], [`territories`].
+//! in), [`fields`] (what a company defines itself), [`write`](mod@write) (one statement that saves, remembers and tells),
+//! [`query`] and [`filter`] (lists), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
+//! [`territories`].
 
 pub mod admit;
 pub mod bulk;
 pub mod cell;
 pub mod description;
 pub mod field;
+pub mod fields;
 pub mod filter;
 pub mod fold;
 pub mod handover;
@@ -28,6 +30,7 @@ pub mod stats;
 pub mod territories;
 pub mod transfer;
 pub mod value;
+pub mod views;
 pub mod wire;
 pub mod write;
 

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::description::Description;
+use crate::fields::Fields;
 use crate::input::{self, Mask};
 use crate::value::Value;
 
@@ -60,22 +61,29 @@ pub trait Record: Clone + Sized + Send + Sync + 'static {
     /// Deletes it, or brings it back.
     fn set_deleted_at(&mut self, at: Option<OffsetDateTime>);
 
-    /// A new record of a request. Every bad field goes into `errors`; what is bad stays blank.
+    /// A new record of a request; `fields` are the company's. Every bad field goes into `errors`; what is bad stays blank.
     fn create(
         message: Self::Message,
+        fields: &Fields,
         caller: &Caller,
         now: OffsetDateTime,
         errors: &mut FieldErrors,
     ) -> Self {
         let draft = Self::draft(Uuid::now_v7(), caller, now);
-        input::take(draft, Self::raw(message), &Mask::Everything, errors)
+        input::take(draft, Self::raw(message), &Mask::Everything, fields, errors)
     }
 
     /// This record with the fields of the mask as in the message; one that isn't set there is cleared. Without a mask,
     /// the fields that are set. Every bad field goes into `errors`; what is bad stays as it was.
-    fn patch(&self, message: Self::Message, mask: Option<&FieldMask>, errors: &mut FieldErrors) -> Self {
+    fn patch(
+        &self,
+        message: Self::Message,
+        mask: Option<&FieldMask>,
+        fields: &Fields,
+        errors: &mut FieldErrors,
+    ) -> Self {
         let mask = Mask::of(mask, Self::description(), errors);
-        input::take(self.clone(), Self::raw(message), &mask, errors)
+        input::take(self.clone(), Self::raw(message), &mask, fields, errors)
     }
 
     /// The etag, without quotes.

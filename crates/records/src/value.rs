@@ -184,6 +184,26 @@ pub(crate) fn array_text<T: AsRef<str>>(elements: impl Iterator<Item = T>) -> St
     literal
 }
 
+/// A value within an object as people and files read it: an amount and its currency, words parted by `;`.
+#[must_use]
+pub(crate) fn json_text(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        Json::Array(words) => {
+            let words: Vec<String> = words.iter().filter_map(json_text).collect();
+            (!words.is_empty()).then(|| words.join(";"))
+        }
+        Json::Object(object) => match (object.get("amount"), object.get("currency")) {
+            (Some(Json::String(amount)), Some(Json::String(currency))) => {
+                Some(format!("{amount} {currency}"))
+            }
+            _ => Some(value.to_string()),
+        },
+        Json::Bool(_) | Json::Number(_) => Some(value.to_string()),
+    }
+}
+
 /// An amount as it is sent: the places it was given with, but no more zeros than two.
 ///
 /// `1234.5000` → `1234.50`, `0.1250` → `0.125`, `5` → `5`.

@@ -25,6 +25,7 @@ mod leads;
 mod outage;
 mod records;
 mod rights;
+mod setup;
 mod status;
 mod story;
 mod survival;
@@ -40,6 +41,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         leads::trials(suite),
         records::trials(suite),
         status::trials(suite),
+        setup::trials(suite),
         idempotency::trials(suite),
         importing::trials(suite),
         exporting::trials(suite),

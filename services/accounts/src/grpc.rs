@@ -1,6 +1,7 @@
 //! Decode, one call, encode.
 
 mod history;
+mod setup;
 mod territory;
 mod transfer;
 

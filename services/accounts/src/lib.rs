@@ -23,11 +23,12 @@ use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::accounts::v1::{
     account_history_service_server::AccountHistoryServiceServer,
-    account_service_server::AccountServiceServer,
+    account_service_server::AccountServiceServer, account_setup_service_server::AccountSetupServiceServer,
     account_transfer_service_server::AccountTransferServiceServer,
     territory_service_server::TerritoryServiceServer,
 };
 use kontor_records::{
+    fields,
     handover::{self, HandOver},
     transfer::Imports,
 };
@@ -45,6 +46,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
+    fields::keep_fresh::<model::Account>(&host);
     Relay::spawn(&host, &bus);
     let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     host.tasks.spawn(
@@ -59,6 +61,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
         .add_service(AccountHistoryServiceServer::new(grpc.clone()))
+        .add_service(AccountSetupServiceServer::new(grpc.clone()))
         .add_service(AccountTransferServiceServer::new(grpc.clone()))
         .add_service(TerritoryServiceServer::new(grpc)))
 }

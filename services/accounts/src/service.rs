@@ -2,6 +2,7 @@
 
 pub mod convert;
 mod hierarchy;
+mod setup;
 mod stats;
 mod territories;
 
@@ -11,7 +12,7 @@ use kontor_proto::{
     records::v1::{BulkAction, BulkResult, ListQuery},
 };
 use kontor_records::{
-    Record, bulk, history,
+    Record, bulk, fields, history,
     query::{self, Expansions, Page},
     refs,
     territories::{Case, Given, Territories},
@@ -123,12 +124,13 @@ impl Accounts {
         message: v1::Account,
         now: OffsetDateTime,
     ) -> Result<Account, Error> {
+        let mut tx = self.db.begin(caller).await?;
+        let fields = fields::of::<Account>(&mut tx, caller.company_id()).await?;
         let mut errors = FieldErrors::new();
         let given = Given::of(None, message.territory_id.is_some(), message.owner_id.is_some());
-        let mut account = Account::create(message, caller, now, &mut errors);
+        let mut account = Account::create(message, &fields, caller, now, &mut errors);
         errors.into_result()?;
         account.settle();
-        let mut tx = self.db.begin(caller).await?;
         self.check(&mut tx, caller, None, &account).await?;
         let case = Case {
             before: None,
@@ -168,10 +170,11 @@ impl Accounts {
         }
         let before: Account = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
+        let fields = fields::of::<Account>(&mut tx, before.company_id).await?;
         let mut errors = FieldErrors::new();
         let (territory, owner) = (message.territory_id.is_some(), message.owner_id.is_some());
         let given = Given::of(update_mask.as_ref(), territory, owner);
-        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         errors.into_result()?;
         after.settle();
         self.check(&mut tx, caller, Some(&before), &after).await?;

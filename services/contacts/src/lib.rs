@@ -21,10 +21,11 @@ use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::contacts::v1::{
     contact_history_service_server::ContactHistoryServiceServer,
-    contact_service_server::ContactServiceServer,
+    contact_service_server::ContactServiceServer, contact_setup_service_server::ContactSetupServiceServer,
     contact_transfer_service_server::ContactTransferServiceServer,
 };
 use kontor_records::{
+    fields,
     handover::{self, HandOver},
     transfer::Imports,
 };
@@ -42,6 +43,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
+    fields::keep_fresh::<model::Contact>(&host);
     Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, imports::Importing::new(contacts.clone()))?;
@@ -50,5 +52,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let grpc = grpc::Grpc::new(contacts, imports);
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))
         .add_service(ContactHistoryServiceServer::new(grpc.clone()))
+        .add_service(ContactSetupServiceServer::new(grpc.clone()))
         .add_service(ContactTransferServiceServer::new(grpc)))
 }

@@ -1,6 +1,7 @@
 //! The use-cases of contacts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+mod setup;
 mod stats;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
@@ -9,7 +10,7 @@ use kontor_proto::{
     records::v1::{BulkAction, BulkResult, FieldFilter, ListQuery},
 };
 use kontor_records::{
-    Record, bulk, history,
+    Record, bulk, fields, history,
     query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
@@ -135,11 +136,12 @@ impl Contacts {
         message: v1::Contact,
         now: OffsetDateTime,
     ) -> Result<Contact, Error> {
+        let mut tx = self.db.begin(caller).await?;
+        let fields = fields::of::<Contact>(&mut tx, caller.company_id()).await?;
         let mut errors = FieldErrors::new();
-        let mut contact = Contact::create(message, caller, now, &mut errors);
+        let mut contact = Contact::create(message, &fields, caller, now, &mut errors);
         errors.into_result()?;
         contact.settle();
-        let mut tx = self.db.begin(caller).await?;
         if contact.is_primary {
             store::lock_primaries(&mut tx, caller.company_id()).await?;
         }
@@ -174,8 +176,9 @@ impl Contacts {
         }
         let before: Contact = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
+        let fields = fields::of::<Contact>(&mut tx, before.company_id).await?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         errors.into_result()?;
         if after.account_id != before.account_id && before.is_primary == after.is_primary {
             after.is_primary = false;

@@ -3,6 +3,7 @@
 mod forecast;
 mod history;
 mod pipelines;
+mod setup;
 mod transfer;
 
 use kontor_chassis::Caller;

@@ -26,9 +26,11 @@ use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::deals::v1::{
     deal_forecast_service_server::DealForecastServiceServer,
     deal_history_service_server::DealHistoryServiceServer, deal_service_server::DealServiceServer,
+    deal_setup_service_server::DealSetupServiceServer,
     deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
 use kontor_records::{
+    fields,
     handover::{self, HandOver},
     transfer::Imports,
 };
@@ -46,6 +48,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
+    fields::keep_fresh::<model::Deal>(&host);
     Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, imports::Importing::new(deals.clone()))?;
@@ -56,5 +59,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         .add_service(PipelineServiceServer::new(grpc.clone()))
         .add_service(DealForecastServiceServer::new(grpc.clone()))
         .add_service(DealHistoryServiceServer::new(grpc.clone()))
+        .add_service(DealSetupServiceServer::new(grpc.clone()))
         .add_service(DealTransferServiceServer::new(grpc)))
 }

@@ -7,6 +7,7 @@ mod forecast;
 pub mod pipelines;
 mod places;
 mod quotas;
+mod setup;
 mod stages;
 mod stats;
 mod steps;
@@ -18,7 +19,7 @@ use kontor_proto::{
     records::v1::{BulkAction, BulkResult, ListQuery},
 };
 use kontor_records::{
-    Record, bulk, history,
+    Record, bulk, fields, history,
     query::{self, Expansions, Page},
     refs,
     write::{self, Change, Which},
@@ -126,10 +127,11 @@ impl Deals {
         now: OffsetDateTime,
     ) -> Result<Deal, Error> {
         let by_hand = message.probability.is_some();
-        let mut errors = FieldErrors::new();
-        let mut deal = Deal::create(message, caller, now, &mut errors);
-        errors.into_result()?;
         let mut tx = self.db.begin(caller).await?;
+        let fields = fields::of::<Deal>(&mut tx, caller.company_id()).await?;
+        let mut errors = FieldErrors::new();
+        let mut deal = Deal::create(message, &fields, caller, now, &mut errors);
+        errors.into_result()?;
         let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
         let (pipeline, stage) =
             pipelines::stage_for(&mut tx, deal.company_id, pipeline, stage, now).await??;
@@ -164,8 +166,9 @@ impl Deals {
         let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
         let by_hand = chosen_probability(&message, update_mask.as_mut());
+        let fields = fields::of::<Deal>(&mut tx, before.company_id).await?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         errors.into_result()?;
         if after.probability != before.probability && before.status != DealStatus::Open {
             return Err(error::Error::WrongState(before.status).into());

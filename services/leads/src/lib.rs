@@ -30,7 +30,7 @@ use kontor_proto::leads::v1::{
     lead_setup_service_server::LeadSetupServiceServer,
     lead_transfer_service_server::LeadTransferServiceServer,
 };
-use kontor_records::transfer::Imports;
+use kontor_records::{fields, transfer::Imports};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -60,6 +60,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .clone()
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );
+    fields::keep_fresh::<model::Lead>(&host);
     Relay::spawn(&host, &bus);
     let grpc = grpc::Grpc::new(leads, imports);
     Ok(Routes::new(LeadServiceServer::new(grpc.clone()))

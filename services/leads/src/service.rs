@@ -6,13 +6,14 @@ mod import;
 mod numbers;
 mod recency;
 pub mod saga;
+mod setup;
 mod steps;
 mod weights;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, Host};
 use kontor_proto::{leads::v1, records::v1::ListQuery};
 use kontor_records::{
-    Record, history,
+    Record, fields, history,
     query::{self, Expansions},
     refs,
     territories::{Case, Given, Territories},
@@ -123,11 +124,12 @@ impl Leads {
         message: v1::Lead,
         now: OffsetDateTime,
     ) -> Result<Lead, Error> {
+        let mut tx = self.db.begin(caller).await?;
+        let fields = fields::of::<Lead>(&mut tx, caller.company_id()).await?;
         let mut errors = FieldErrors::new();
         let given = Given::of(None, message.territory_id.is_some(), message.owner_id.is_some());
-        let mut lead = Lead::create(message, caller, now, &mut errors);
+        let mut lead = Lead::create(message, &fields, caller, now, &mut errors);
         errors.into_result()?;
-        let mut tx = self.db.begin(caller).await?;
         refs::check(&mut tx, caller, None, &lead, &self.homes).await?;
         let case = Case {
             before: None,
@@ -170,11 +172,12 @@ impl Leads {
         let mut tx = self.db.begin(caller).await?;
         let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
         before.match_etag(&etag)?;
+        let fields = fields::of::<Lead>(&mut tx, before.company_id).await?;
         let mut errors = FieldErrors::new();
         let message = lead.unwrap_or_default();
         let (territory, owner) = (message.territory_id.is_some(), message.owner_id.is_some());
         let given = Given::of(update_mask.as_ref(), territory, owner);
-        let mut after = before.patch(message, update_mask.as_ref(), &mut errors);
+        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         errors.into_result()?;
         let paths = update_mask.map(|mask| mask.paths).unwrap_or_default();
         may_edit(&before, &after, &paths)?;

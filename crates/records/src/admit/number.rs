@@ -6,9 +6,6 @@ use super::Fault;
 use crate::leaf::Leaf;
 use crate::value::Value;
 
-/// Amounts are exact to this many places.
-const PLACES: u32 = 4;
-
 /// A whole number in text. Blanks and commas between thousands are taken off, as files write them.
 pub(super) fn whole(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
     let plain = without_thousands(text);
@@ -50,17 +47,18 @@ pub(super) fn amount(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
         ));
     }
     let (before, after) = digits.split_once('.').unwrap_or((digits, ""));
-    if after.trim_end_matches('0').len() > PLACES as usize {
+    let places = leaf.places as usize;
+    if after.trim_end_matches('0').len() > places {
         return Err(Fault::new(
             "invalid_amount",
-            "An amount has at most 4 decimal places.",
+            format!("At most {places} decimal places."),
         ));
     }
     // Bounded before parsing, so that the number fits a Decimal exactly.
     if before.trim_start_matches('0').len() > 18 {
         return Err(Fault::new("out_of_range", bounds(leaf)));
     }
-    let kept = &after[..after.len().min(PLACES as usize)];
+    let kept = &after[..after.len().min(places)];
     let sign = if plain.starts_with('-') { "-" } else { "" };
     let parsed = format!("{sign}{before}.{kept}");
     let amount: Decimal = parsed.trim_end_matches('.').parse().map_err(|_| {

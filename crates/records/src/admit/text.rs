@@ -22,6 +22,7 @@ pub(super) fn admit(leaf: &Leaf, form: Form, given: &str) -> Result<Value, Fault
         Form::Link => address::link(text)?,
         Form::Country => country(text)?,
         Form::Currency => currency(text)?,
+        Form::Day => crate::value::date_text(super::day(text)?),
     };
     if kept.chars().count() > leaf.max {
         return Err(too_long(leaf, form));
@@ -33,7 +34,7 @@ fn too_long(leaf: &Leaf, form: Form) -> Fault {
     match form {
         Form::Country => Fault::new("invalid_country", COUNTRY),
         Form::Currency => Fault::new("invalid_currency", CURRENCY),
-        Form::Line | Form::Lines | Form::Email | Form::Phone | Form::Link => {
+        Form::Line | Form::Lines | Form::Email | Form::Phone | Form::Link | Form::Day => {
             Fault::new("too_long", format!("At most {} characters.", leaf.max))
         }
     }

@@ -99,6 +99,11 @@ fn text(
             format!("not {holds}")
         });
     }
+    let lower = if form == Form::Day {
+        crate::value::date_text(crate::admit::day(lower.trim())?)
+    } else {
+        lower
+    };
     let place = condition.bind(kind, Value::Text(lower));
     Ok(match operator {
         Operator::NotEqual => format!("lower({column}) is distinct from {place}"),

@@ -5,7 +5,7 @@ use kontor_chassis::{Caller, FieldErrors};
 use super::compare::{Operand, compare};
 use super::condition::{Condition, joined};
 use super::search;
-use crate::description::Description;
+use crate::fields::Fields;
 use crate::filter::{Comparison, Node, parse};
 
 /// The query parameter, as errors name it.
@@ -14,7 +14,7 @@ const PARAMETER: &str = "filter";
 /// Adds the condition of an expression; what is wrong with it is told at `filter`, with the character.
 pub(crate) fn compile(
     text: &str,
-    description: &Description,
+    fields: &Fields,
     caller: &Caller,
     condition: &mut Condition,
     errors: &mut FieldErrors,
@@ -23,7 +23,7 @@ pub(crate) fn compile(
         Ok(None) => {}
         Ok(Some(node)) => {
             let sql = Compiler {
-                description,
+                fields,
                 caller,
                 condition,
                 errors,
@@ -36,7 +36,7 @@ pub(crate) fn compile(
 }
 
 struct Compiler<'c> {
-    description: &'c Description,
+    fields: &'c Fields,
     caller: &'c Caller,
     condition: &'c mut Condition,
     errors: &'c mut FieldErrors,
@@ -66,7 +66,7 @@ impl Compiler<'_> {
             operator,
             value,
         } = comparison;
-        let Some(leaf) = self.description.public(field).filter(|leaf| leaf.filterable) else {
+        let Some(leaf) = self.fields.public(field).filter(|leaf| leaf.filterable) else {
             let message = format!("There is no field {field} to filter by.");
             self.errors
                 .push_at(PARAMETER, "unknown_field", message, *position);

@@ -10,6 +10,7 @@ use super::order::Order;
 use super::selection::Selection;
 use super::token::{Cursor, Identity};
 use super::total::total;
+use crate::fields::{self, Fields};
 use crate::record::Record;
 
 /// Without `page_size`.
@@ -52,33 +53,33 @@ pub async fn list<R: Record>(
     caller: &Caller,
     query: &ListQuery,
 ) -> Result<Page<R::Message>, Error> {
-    let description = R::description();
+    let fields = fields::of::<R>(tx, caller.company_id()).await?;
     let mut errors = FieldErrors::new();
     let size = page_size(query.page_size, &mut errors);
-    let order = Order::of(&query.order_by, description, &mut errors);
-    let expansions = Expansions::of(&query.expand, description, &mut errors);
-    let mut selection = Selection::of::<R>(caller, query, false, &mut errors)?;
+    let order = Order::of(&query.order_by, &fields, &mut errors);
+    let expansions = Expansions::of(&query.expand, R::description(), &mut errors);
+    let mut selection = Selection::of::<R>(&fields, caller, query, false, &mut errors)?;
     errors.into_result()?;
-    let identity = Identity::of::<R>(caller, query, &order);
-    let cursor = identity.cursor(&query.page_token, &order.leaves(description))?;
+    let identity = Identity::of::<R>(&fields, caller, query, &order);
+    let cursor = identity.cursor(&query.page_token, &order.leaves(&fields))?;
 
     let forgive = |selection: &mut Selection| {
-        *selection = Selection::of::<R>(caller, query, true, &mut FieldErrors::new())?;
+        *selection = Selection::of::<R>(&fields, caller, query, true, &mut FieldErrors::new())?;
         Ok::<_, Error>(())
     };
     if cursor.as_ref().is_some_and(|cursor| cursor.typos) {
         forgive(&mut selection)?;
     }
-    let mut records: Vec<R> = rows(tx, &selection, &order, cursor.as_ref(), size + 1).await?;
+    let mut records: Vec<R> = rows(tx, &fields, &selection, &order, cursor.as_ref(), size + 1).await?;
     if records.is_empty() && cursor.is_none() && !query.search.trim().is_empty() {
         forgive(&mut selection)?;
-        records = rows(tx, &selection, &order, None, size + 1).await?;
+        records = rows(tx, &fields, &selection, &order, None, size + 1).await?;
     }
 
     let more = records.len() > size;
     records.truncate(size);
     let next_page_token = match records.last() {
-        Some(last) if more => identity.token(&order.cursor(&last.values(), selection.typos))?,
+        Some(last) if more => identity.token(&order.cursor(&last.values(), &fields, selection.typos))?,
         _ => String::new(),
     };
     let (total_size, total_size_is_estimate) = if query.include_total == Some(false) {
@@ -101,6 +102,7 @@ pub async fn list<R: Record>(
 
 async fn rows<R: Record>(
     tx: &mut PgConnection,
+    fields: &Fields,
     selection: &Selection,
     order: &Order,
     cursor: Option<&Cursor>,
@@ -109,7 +111,7 @@ async fn rows<R: Record>(
     let description = R::description();
     let mut condition = selection.condition.clone();
     if let Some(cursor) = cursor {
-        order.after(&cursor.place, description, &mut condition);
+        order.after(&cursor.place, fields, &mut condition);
     }
     // The limit is one of 201 numbers: written out, the planner knows it, and pages of the usual size share one text.
     let sql = format!(
@@ -117,7 +119,7 @@ async fn rows<R: Record>(
         description.columns,
         description.table,
         condition.text(),
-        order.sql(description),
+        order.sql(fields),
     );
     let rows = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
         .persistent(!selection.searches)

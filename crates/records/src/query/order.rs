@@ -4,7 +4,7 @@ use kontor_chassis::FieldErrors;
 
 use super::condition::{Condition, joined};
 use super::token::Cursor;
-use crate::description::Description;
+use crate::fields::Fields;
 use crate::leaf::Leaf;
 use crate::value::Value;
 
@@ -28,9 +28,9 @@ struct Key {
 impl Order {
     /// Of a request: `-created_at,last_name`, or in the words of AIP-132 `created_at desc, last_name`. Blank is newest
     /// first. What is wrong is told at `order_by`.
-    pub fn of(text: &str, description: &Description, errors: &mut FieldErrors) -> Self {
+    pub fn of(text: &str, fields: &Fields, errors: &mut FieldErrors) -> Self {
         let mut keys: Vec<Key> = Vec::new();
-        let id = description.position("id").unwrap_or_default();
+        let id = fields.position("id").unwrap_or_default();
         let text = if text.trim().is_empty() {
             "-created_at"
         } else {
@@ -38,16 +38,14 @@ impl Order {
         };
         for part in text.split(',') {
             let (name, descending) = direction(part.trim());
-            let known = description
-                .position(name)
-                .filter(|at| description.leaves[*at].public);
+            let known = fields.position(name).filter(|at| fields.leaf(*at).public);
             match known {
                 None => errors.push(
                     PARAMETER,
                     "unknown_field",
                     format!("There is no field {name} to order by."),
                 ),
-                Some(at) if !description.leaves[at].sortable => {
+                Some(at) if !fields.leaf(at).sortable => {
                     errors.push(PARAMETER, "unknown_field", format!("{name} can't be ordered by."));
                 }
                 Some(leaf) if !keys.iter().any(|key| key.leaf == leaf) => keys.push(Key { leaf, descending }),
@@ -68,9 +66,9 @@ impl Order {
 
     /// For after `order by`. Nulls are last either way.
     #[must_use]
-    pub fn sql(&self, description: &Description) -> String {
+    pub fn sql(&self, fields: &Fields) -> String {
         let keys = self.keys.iter().map(|key| {
-            let leaf = &description.leaves[key.leaf];
+            let leaf = fields.leaf(key.leaf);
             let direction = if key.descending { " desc" } else { "" };
             // Said only where it can matter: an index in plain order fits the plain words alone.
             let nulls = if leaf.nullable && key.descending {
@@ -84,12 +82,12 @@ impl Order {
     }
 
     /// Its names, to know it again by.
-    pub(crate) fn words(&self, description: &Description) -> String {
+    pub(crate) fn words(&self, fields: &Fields) -> String {
         let word = |key: &Key| {
             format!(
                 "{}{}",
                 if key.descending { "-" } else { "" },
-                description.leaves[key.leaf].name
+                fields.leaf(key.leaf).name
             )
         };
         self.keys.iter().map(word).collect::<Vec<_>>().join(",")
@@ -97,29 +95,27 @@ impl Order {
 
     /// The place of a record with these values.
     #[must_use]
-    pub fn cursor(&self, values: &[Value], typos: bool) -> Cursor {
+    pub fn cursor(&self, values: &[Value], fields: &Fields, typos: bool) -> Cursor {
+        let place = self.keys.iter().map(|key| fields.value(values, key.leaf));
         Cursor {
-            place: self.keys.iter().map(|key| values[key.leaf].clone()).collect(),
+            place: place.collect(),
             typos,
         }
     }
 
     /// The leaves in order, for reading a place back.
     #[must_use]
-    pub fn leaves<'d>(&self, description: &'d Description) -> Vec<&'d Leaf> {
-        self.keys
-            .iter()
-            .map(|key| &description.leaves[key.leaf])
-            .collect()
+    pub fn leaves<'f>(&self, fields: &'f Fields) -> Vec<&'f Leaf> {
+        self.keys.iter().map(|key| fields.leaf(key.leaf)).collect()
     }
 
     /// Adds that a record comes after this place.
-    pub(crate) fn after(&self, place: &[Value], description: &Description, condition: &mut Condition) {
+    pub(crate) fn after(&self, place: &[Value], fields: &Fields, condition: &mut Condition) {
         let keys: Vec<(&Leaf, bool, &Value)> = self
             .keys
             .iter()
             .zip(place)
-            .map(|(key, value)| (&description.leaves[key.leaf], key.descending, value))
+            .map(|(key, value)| (fields.leaf(key.leaf), key.descending, value))
             .collect();
         let bound: Vec<String> = keys
             .iter()

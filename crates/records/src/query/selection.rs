@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::condition::Condition;
 use super::{compile, search, typed};
+use crate::fields::{self, Fields};
 use crate::leaf::Kind;
 use crate::record::Record;
 use crate::value::Value;
@@ -30,6 +31,7 @@ impl Selection {
     /// # Errors
     /// Forbidden when the caller may read none.
     pub(crate) fn of<R: Record>(
+        fields: &Fields,
         caller: &Caller,
         query: &ListQuery,
         typos: bool,
@@ -46,8 +48,8 @@ impl Selection {
             "deleted_at is null"
         });
         rights::narrow(scope, caller, description, &mut condition);
-        typed::compile(&query.field_filters, description, caller, &mut condition, errors);
-        compile::compile(&query.filter, description, caller, &mut condition, errors);
+        typed::compile(&query.field_filters, fields, caller, &mut condition, errors);
+        compile::compile(&query.filter, fields, caller, &mut condition, errors);
         if !query.search.trim().is_empty() {
             let text = if typos {
                 // Found before they are ordered: the planner thinks too many will match so many patterns, and would
@@ -80,13 +82,14 @@ impl Selection {
         caller: &Caller,
         query: &ListQuery,
     ) -> Result<Self, Error> {
+        let fields = fields::of::<R>(tx, caller.company_id()).await?;
         let mut errors = FieldErrors::new();
-        let selection = Self::of::<R>(caller, query, false, &mut errors)?;
+        let selection = Self::of::<R>(&fields, caller, query, false, &mut errors)?;
         errors.into_result()?;
         if query.search.trim().is_empty() || selection.any::<R>(tx).await? {
             return Ok(selection);
         }
-        Self::of::<R>(caller, query, true, &mut FieldErrors::new())
+        Self::of::<R>(&fields, caller, query, true, &mut FieldErrors::new())
     }
 
     /// Those of them with which the caller may also do this: `export`, `update`.

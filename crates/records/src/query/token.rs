@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::order::Order;
+use crate::fields::Fields;
 use crate::leaf::{Kind, Leaf};
 use crate::record::Record;
 use crate::value::Value;
@@ -38,7 +39,7 @@ pub struct Identity(Sha256);
 impl Identity {
     /// Of a list of this kind.
     #[must_use]
-    pub fn of<R: Record>(caller: &Caller, query: &ListQuery, order: &Order) -> Self {
+    pub fn of<R: Record>(fields: &Fields, caller: &Caller, query: &ListQuery, order: &Order) -> Self {
         let description = R::description();
         let mut hash = Sha256::new();
         // Each part ends with a byte that UTF-8 never has, so that no two lists read alike.
@@ -51,7 +52,7 @@ impl Identity {
         if caller.allowed(description.permission("read")) != Some(Scope::All) {
             add(caller.user_id().unwrap_or_default().as_bytes());
         }
-        add(order.words(description).as_bytes());
+        add(order.words(fields).as_bytes());
         add(query.search.trim().as_bytes());
         add(query.filter.trim().as_bytes());
         add(&[u8::from(query.deleted)]);

@@ -9,9 +9,9 @@ use kontor_proto::records::v1::FieldFilter;
 use super::compare::{Operand, compare, read};
 use super::condition::{Condition, joined};
 use crate::admit::Fault;
-use crate::description::Description;
+use crate::fields::Fields;
 use crate::filter::Operator;
-use crate::leaf::{Kind, Leaf};
+use crate::leaf::{Form, Kind, Leaf};
 use crate::value::Value;
 
 /// The most values of one parameter.
@@ -20,13 +20,13 @@ const MOST: usize = 200;
 /// Adds the conditions of all filters; what is wrong with one is told at its parameter.
 pub(crate) fn compile(
     filters: &[FieldFilter],
-    description: &Description,
+    fields: &Fields,
     caller: &Caller,
     condition: &mut Condition,
     errors: &mut FieldErrors,
 ) {
     for FieldFilter { parameter, values } in filters {
-        let Some((leaf, operator)) = resolve(parameter, description) else {
+        let Some((leaf, operator)) = resolve(parameter, fields) else {
             errors.push(
                 parameter.clone(),
                 "unknown_parameter",
@@ -46,8 +46,8 @@ pub(crate) fn compile(
 }
 
 /// The leaf and the comparison that a parameter names.
-fn resolve<'d>(parameter: &str, description: &'d Description) -> Option<(&'d Leaf, Operator)> {
-    let leaf_of = |name: &str| description.public(name).filter(|leaf| leaf.filterable);
+fn resolve<'f>(parameter: &str, fields: &'f Fields) -> Option<(&'f Leaf, Operator)> {
+    let leaf_of = |name: &str| fields.public(name).filter(|leaf| leaf.filterable);
     if let Some(leaf) = leaf_of(parameter) {
         return Some((leaf, Operator::Equal));
     }
@@ -69,7 +69,7 @@ fn resolve<'d>(parameter: &str, description: &'d Description) -> Option<(&'d Lea
 }
 
 fn is_time(kind: Kind) -> bool {
-    matches!(kind, Kind::Time | Kind::Date)
+    matches!(kind, Kind::Time | Kind::Date | Kind::Text(Form::Day))
 }
 
 fn is_number(kind: Kind) -> bool {

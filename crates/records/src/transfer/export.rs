@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::imports::Download;
 use super::{csv, format};
-use crate::description::Description;
+use crate::fields::{self, CUSTOM, Fields};
 use crate::leaf::Kind;
 use crate::query::{Order, Selection};
 use crate::record::Record;
@@ -38,9 +38,10 @@ pub async fn export<R: Record>(
     let kind = R::description();
     caller.require(kind.permission("export"))?;
     let mut errors = FieldErrors::new();
-    let columns = columns_of(kind, columns, &mut errors);
-    let order = Order::of(&query.order_by, kind, &mut errors);
     let mut tx = db.read(caller).await?;
+    let fields = fields::of::<R>(&mut tx, caller.company_id()).await?;
+    let columns = columns_of(&fields, columns, &mut errors);
+    let order = Order::of(&query.order_by, &fields, &mut errors);
     let selection = match Selection::settled::<R>(&mut tx, caller, query).await {
         Ok(selection) => Some(selection),
         Err(error) if error.kind() == kontor_chassis::Kind::Invalid => {
@@ -57,18 +58,18 @@ pub async fn export<R: Record>(
         return Err(Error::internal("a selection without an error"));
     };
     let Selection { condition, .. } = selection.for_action::<R>(caller, "export")?;
-    let names: Vec<&str> = columns.iter().map(|at| kind.leaves[*at].column).collect();
+    let names: Vec<&str> = columns.iter().map(|at| fields.leaf(*at).column).collect();
     let sql = format!(
         "select {}\nfrom {}\nwhere {}\norder by {}",
         names.join(", "),
         kind.table,
         condition.text(),
-        order.sql(kind)
+        order.sql(&fields)
     );
     let arguments = condition.arguments()?;
     let (pieces, download) = mpsc::channel(2);
     tasks.spawn(async move {
-        if let Err(error) = send(&mut tx, kind, &columns, sql, arguments, &pieces).await {
+        if let Err(error) = send(&mut tx, &fields, &columns, sql, arguments, &pieces).await {
             // Nobody reads it when the client has gone away.
             let _ = pieces.send(Err(error.into())).await;
         }
@@ -78,15 +79,15 @@ pub async fn export<R: Record>(
 
 async fn send(
     tx: &mut kontor_chassis::TenantTx,
-    kind: &'static Description,
+    fields: &Fields,
     columns: &[usize],
     sql: String,
     arguments: PgArguments,
     pieces: &mpsc::Sender<Result<HttpBody, Status>>,
 ) -> Result<(), Error> {
-    let kinds: Vec<Kind> = columns.iter().map(|at| kind.leaves[*at].kind).collect();
+    let kinds: Vec<Kind> = columns.iter().map(|at| fields.leaf(*at).kind).collect();
     let mut data = Vec::with_capacity(PIECE + PIECE / 4);
-    csv::record(&mut data, columns.iter().map(|at| kind.leaves[*at].name));
+    csv::record(&mut data, columns.iter().map(|at| fields.leaf(*at).name));
     // The header goes at once: the client sees that it begins, however long the order takes.
     if pieces.send(Ok(csv::piece(data))).await.is_err() {
         return Ok(());
@@ -115,22 +116,25 @@ async fn send(
 }
 
 /// The leaves of `columns`, in that order.
-fn columns_of(kind: &'static Description, columns: &str, errors: &mut FieldErrors) -> Vec<usize> {
-    let public = |at: &usize| kind.leaves[*at].public;
+fn columns_of(fields: &Fields, columns: &str, errors: &mut FieldErrors) -> Vec<usize> {
+    let public = |at: &usize| fields.leaf(*at).public;
+    let all = fields.leaves().count();
     if columns.trim().is_empty() {
-        return (0..kind.leaves.len()).filter(public).collect();
+        // The company's own fields have columns of their own.
+        let whole = fields.position(CUSTOM);
+        return (0..all).filter(|at| public(at) && Some(*at) != whole).collect();
     }
     let mut chosen = Vec::new();
     for name in columns.split(',').map(str::trim) {
         let group = format!("{name}.");
-        let named = kind.position(name).filter(public);
+        let named = fields.position(name).filter(public);
         let found: Vec<usize> = match named {
-            Some(at) => vec![at],
-            None => (0..kind.leaves.len())
-                .filter(|at| public(at) && kind.leaves[*at].name.starts_with(&group))
+            Some(at) if name != CUSTOM => vec![at],
+            _ => (0..all)
+                .filter(|at| public(at) && fields.leaf(*at).name.starts_with(&group))
                 .collect(),
         };
-        if found.is_empty() {
+        if found.is_empty() && named.is_none() {
             errors.push(
                 "columns",
                 "unknown_field",

@@ -1,9 +1,12 @@
 //! Who changes a record, when, by which verb, and what else is told with it.
 
+use std::collections::BTreeSet;
+
 use kontor_chassis::{Caller, Error};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::records::v1::RecordChange;
 use prost_types::Timestamp;
+use serde_json::{Map, Value as Json};
 use sqlx::Arguments as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
@@ -12,7 +15,7 @@ use uuid::Uuid;
 
 use crate::leaf::Leaf;
 use crate::record::Record;
-use crate::value::Value;
+use crate::value::{Value, json_text};
 
 /// A change that is about to be written.
 #[derive(Debug)]
@@ -165,15 +168,30 @@ impl Notes {
         }
     }
 
+    fn push(&mut self, field: String, before: Option<String>, after: Option<String>) {
+        self.ids.push(Uuid::now_v7());
+        self.fields.push(Some(field));
+        self.before.push(before);
+        self.after.push(after);
+    }
+
+    /// A row for each key of an object that differs.
+    fn keys(&mut self, leaf: &Leaf, before: &Map<String, Json>, after: &Map<String, Json>) {
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for key in keys.into_iter().filter(|key| before.get(*key) != after.get(*key)) {
+            let text = |object: &Map<String, Json>| object.get(key).and_then(json_text);
+            self.push(format!("{}.{key}", leaf.name), text(before), text(after));
+        }
+    }
+
     /// A row for each public leaf that differs, or one about the whole when none of those does.
     pub(crate) fn of(leaves: &[Leaf], before: &[Value], after: &[Value]) -> Self {
         let mut notes = Self::default();
         for ((leaf, before), after) in leaves.iter().zip(before).zip(after) {
-            if leaf.public && before != after {
-                notes.ids.push(Uuid::now_v7());
-                notes.fields.push(Some(leaf.name.to_owned()));
-                notes.before.push(before.to_text());
-                notes.after.push(after.to_text());
+            match (before, after) {
+                _ if !leaf.public || before == after => {}
+                (Value::Json(before), Value::Json(after)) => notes.keys(leaf, before, after),
+                _ => notes.push(leaf.name.to_owned(), before.to_text(), after.to_text()),
             }
         }
         if notes.ids.is_empty() {

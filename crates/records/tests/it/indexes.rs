@@ -3,6 +3,7 @@
 use kontor_chassis::FieldErrors;
 use kontor_proto::records::v1::ListQuery;
 use kontor_records::Record as _;
+use kontor_records::fields::Fields;
 use kontor_records::query::{Order, Selection};
 use sqlx::AssertSqlSafe;
 use tokio::sync::OnceCell;
@@ -44,11 +45,12 @@ async fn crowd() -> World {
 /// The plan of the first page of a list.
 async fn plan(world: &World, query: ListQuery, ruled_out: &[&str]) -> String {
     let description = Lead::description();
+    let fields = Fields::new(description, Vec::new());
     let mut tx = world.db.read(&world.admin).await.unwrap();
     let selection = Selection::settled::<Lead>(&mut tx, &world.admin, &query)
         .await
         .unwrap();
-    let order = Order::of(&query.order_by, description, &mut FieldErrors::new());
+    let order = Order::of(&query.order_by, &fields, &mut FieldErrors::new());
     // On so few records, reading them all may well be cheaper: the question is whether the index can serve at all.
     for way in ruled_out {
         let sql = format!("set local enable_{way} = off");
@@ -60,7 +62,7 @@ async fn plan(world: &World, query: ListQuery, ruled_out: &[&str]) -> String {
         description.columns,
         description.table,
         condition.text(),
-        order.sql(description)
+        order.sql(&fields)
     );
     let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(sql), condition.arguments().unwrap())
         .fetch_all(&mut *tx)

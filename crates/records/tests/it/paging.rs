@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::filtering::ordered;
 use crate::lead::Lead;
-use crate::world::{World, named, person};
+use crate::world::{World, built_in, named, person};
 
 /// A lead of that place in the order of its count of employees; every fifth has none.
 async fn make(world: &World, name: &str, place: i64) -> String {
@@ -80,11 +80,12 @@ proptest! {
         lead.last_name = last_name;
         lead.employee_count = employees;
         let query = ordered("first_name,-last_name,employee_count,created_at");
-        let order = Order::of(&query.order_by, Lead::description(), &mut FieldErrors::new());
-        let identity = Identity::of::<Lead>(&caller, &query, &order);
-        let cursor = order.cursor(&lead.values(), false);
+        let fields = built_in();
+        let order = Order::of(&query.order_by, &fields, &mut FieldErrors::new());
+        let identity = Identity::of::<Lead>(&fields, &caller, &query, &order);
+        let cursor = order.cursor(&lead.values(), &fields, false);
         let token = identity.token(&cursor).unwrap();
-        let leaves = order.leaves(Lead::description());
+        let leaves = order.leaves(&fields);
         prop_assert_eq!(identity.cursor(&token, &leaves).unwrap(), Some(cursor));
 
         let mut tampered: Vec<char> = token.chars().collect();

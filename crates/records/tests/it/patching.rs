@@ -8,7 +8,7 @@ use kontor_records::{Record as _, history};
 use prost_types::FieldMask;
 
 use crate::lead::Lead;
-use crate::world::World;
+use crate::world::{World, built_in};
 use crate::writing::{full, outbox_events};
 
 fn mask(paths: &[&str]) -> FieldMask {
@@ -64,7 +64,7 @@ async fn every_bad_field_is_told_at_once() {
         }),
         ..Default::default()
     };
-    Lead::create(message, &world.admin, world.now, &mut errors);
+    Lead::create(message, &built_in(), &world.admin, world.now, &mut errors);
     let expected = pairs(&[
         ("first_name", "too_long"),
         ("last_name", "required"),
@@ -110,7 +110,7 @@ async fn a_patch_changes_what_the_mask_names_and_nothing_else() {
         "utm",
         "tags",
     ]);
-    let after = made.patch(message, Some(&paths), &mut errors);
+    let after = made.patch(message, Some(&paths), &built_in(), &mut errors);
     errors.into_result().unwrap();
     assert_eq!(
         (after.first_name.as_deref(), after.phone.as_deref()),
@@ -186,7 +186,7 @@ async fn a_patch_tells_every_path_that_it_can_not_take() {
         "last_name",
         "score",
     ]);
-    made.patch(v1::Lead::default(), Some(&paths), &mut errors);
+    made.patch(v1::Lead::default(), Some(&paths), &built_in(), &mut errors);
     assert_eq!(
         faults(errors),
         pairs(&[
@@ -211,13 +211,14 @@ async fn a_patch_without_a_mask_takes_what_is_set_and_an_empty_mask_nothing() {
         ..Default::default()
     };
     let mut errors = FieldErrors::new();
-    let after = made.patch(message.clone(), None, &mut errors);
+    let after = made.patch(message.clone(), None, &built_in(), &mut errors);
     assert_eq!(
         (after.title.as_deref(), after.email.as_deref()),
         (Some("CEO"), Some("Zoe@example.com"))
     );
     assert_eq!(
-        made.patch(message, Some(&mask(&[])), &mut errors).values(),
+        made.patch(message, Some(&mask(&[])), &built_in(), &mut errors)
+            .values(),
         made.values()
     );
     errors.into_result().unwrap();

@@ -9,6 +9,7 @@ use kontor_chassis::caller::Permissions;
 use kontor_chassis::{Caller, Db, TenantTx};
 use kontor_proto::records::v1::{FieldFilter, ListQuery};
 use kontor_records::Record as _;
+use kontor_records::fields::{self, Fields};
 use kontor_records::query::{self, Page};
 use kontor_records::write::{self, Change};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -100,10 +101,11 @@ impl World {
     }
 
     pub(crate) async fn make_as(&self, caller: &Caller, message: v1::Lead) -> Lead {
-        let mut errors = kontor_chassis::FieldErrors::new();
-        let lead = Lead::create(message, caller, self.now, &mut errors);
-        errors.into_result().unwrap();
         let mut tx = self.db.begin(caller).await.unwrap();
+        let fields = fields::of::<Lead>(&mut tx, self.company).await.unwrap();
+        let mut errors = kontor_chassis::FieldErrors::new();
+        let lead = Lead::create(message, &fields, caller, self.now, &mut errors);
+        errors.into_result().unwrap();
         let made = write::insert(&mut tx, &lead, Change::new(caller, self.now, "created"))
             .await
             .unwrap();
@@ -136,12 +138,14 @@ impl World {
     }
 }
 
-const EVERYTHING: [&str; 5] = [
+const EVERYTHING: [&str; 7] = [
     "leads:read",
     "leads:create",
     "leads:update",
     "leads:delete",
     "leads:export",
+    "fields:read",
+    "fields:manage",
 ];
 
 pub(crate) fn person(company: Uuid, permissions: &[&str]) -> Caller {
@@ -154,6 +158,11 @@ pub(crate) fn person(company: Uuid, permissions: &[&str]) -> Caller {
         Permissions::parse(permissions),
         None,
     )
+}
+
+/// The fields of a company that has defined none of its own.
+pub(crate) fn built_in() -> Fields {
+    fields::built_in::<Lead>()
 }
 
 /// A lead of that last name.

@@ -8,7 +8,7 @@ use kontor_records::{Record as _, history};
 use prost::Message as _;
 
 use crate::lead::{Lead, LeadStatus};
-use crate::world::{World, named};
+use crate::world::{World, built_in, named};
 
 pub(crate) fn full() -> v1::Lead {
     v1::Lead {
@@ -181,7 +181,7 @@ async fn a_broken_constraint_means_what_the_kind_says() {
         (constraint == "leads_email_once").then(|| Error::exists("email_taken", "Somebody has this address."))
     };
     let mut errors = FieldErrors::new();
-    let twin = Lead::create(full(), &world.admin, world.now, &mut errors);
+    let twin = Lead::create(full(), &built_in(), &world.admin, world.now, &mut errors);
     let mut tx = world.tx().await;
     let change = Change::new(&world.admin, world.now, "created").on_conflict(meaning);
     let error = write::insert(&mut tx, &twin, change).await.unwrap_err();

@@ -4,7 +4,7 @@ use kontor_chassis::{Caller, Error, FieldErrors, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{accounts::v1, records::v1::ListQuery};
 use kontor_records::{
-    Record,
+    Record, fields,
     query::{self, Page},
     refs,
     territories::{self, Placed},
@@ -55,7 +55,13 @@ impl Accounts {
     ) -> Result<Territory, Error> {
         caller.require(MANAGE)?;
         let mut errors = FieldErrors::new();
-        let mut territory = Territory::create(message, caller, now, &mut errors);
+        let mut territory = Territory::create(
+            message,
+            &fields::built_in::<Territory>(),
+            caller,
+            now,
+            &mut errors,
+        );
         territory.settle(&mut errors);
         errors.into_result()?;
         let mut tx = self.db.begin(caller).await?;
@@ -90,7 +96,8 @@ impl Accounts {
         let before = hold(&mut tx, caller, id).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
-        let mut after = before.patch(territory.unwrap_or_default(), update_mask.as_ref(), &mut errors);
+        let (message, fields) = (territory.unwrap_or_default(), fields::built_in::<Territory>());
+        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         after.settle(&mut errors);
         errors.into_result()?;
         self.check_territory(&mut tx, caller, Some(&before), &after)
@@ -197,7 +204,7 @@ fn imagined(
         ..v1::Account::default()
     };
     let mut errors = FieldErrors::new();
-    let account = Account::create(message, caller, now, &mut errors);
+    let account = Account::create(message, &fields::built_in::<Account>(), caller, now, &mut errors);
     let mut faults = errors.into_vec();
     for fault in &mut faults {
         if let Some(field) = fault.field.strip_prefix("billing_") {
