@@ -115,6 +115,8 @@ pub struct Leaf {
     pub searchable: bool,
     /// The kind of record whose id it is.
     pub refers: Option<&'static str>,
+    /// Travels with every change that is told.
+    pub told: bool,
 }
 
 /// What is said of a field in a record's description, beyond its name and type.
@@ -136,6 +138,7 @@ pub struct Spec {
     pub(crate) searchable: bool,
     pub(crate) refers: Option<&'static str>,
     pub(crate) column: Option<&'static str>,
+    pub(crate) told: bool,
 }
 
 impl Spec {
@@ -155,6 +158,7 @@ impl Spec {
             searchable: false,
             refers: None,
             column: None,
+            told: false,
         }
     }
 
@@ -215,6 +219,13 @@ impl Spec {
     #[must_use]
     pub const fn unfiltered(mut self) -> Self {
         self.filterable = false;
+        self
+    }
+
+    /// Travels with every change that is told, for others who count or show the record by it.
+    #[must_use]
+    pub const fn told(mut self) -> Self {
+        self.told = true;
         self
     }
 
@@ -365,6 +376,7 @@ impl Leaf {
             sortable: spec.filterable && !matches!(kind, Kind::Words | Kind::Ids | Kind::Object),
             searchable: spec.searchable,
             refers: spec.refers,
+            told: spec.told,
         }
     }
 

@@ -3,13 +3,18 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
+    contacts::v1::ContactsChanged,
+    deals::v1::DealsChanged,
     identity::v1::{MembersChanged, RecordsHandedOver},
-    leads::v1::{AccountStepRequested, ConversionUndoRequested},
+    leads::v1::{AccountStepRequested, ConversionUndoRequested, LeadTerritoryMovesProgressed},
 };
-use kontor_records::{handover, implied::MEMBER, refs};
+use kontor_records::{handover, implied::MEMBER, refs, territories::Progress, write};
 use time::OffsetDateTime;
 
-use crate::service::convert;
+use crate::{
+    service::{convert, counting},
+    store::jobs,
+};
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {
@@ -18,6 +23,9 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<ConversionUndoRequested>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
+        .on::<LeadTerritoryMovesProgressed>(Reactions)
+        .on::<ContactsChanged>(Reactions)
+        .on::<DealsChanged>(Reactions)
         .spawn();
 }
 
@@ -54,5 +62,36 @@ impl Handle<MembersChanged> for Reactions {
         event: MembersChanged,
     ) -> Result<(), Error> {
         refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
+    }
+}
+
+impl Handle<LeadTerritoryMovesProgressed> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: LeadTerritoryMovesProgressed,
+    ) -> Result<(), Error> {
+        let LeadTerritoryMovesProgressed { job_id, moved, done } = event;
+        let (company, job) = (delivery.company()?, write::parse_id(&job_id)?);
+        let progress = Progress { moved, done };
+        Ok(jobs::progressed(tx, company, job, "leads", progress, OffsetDateTime::now_utc()).await?)
+    }
+}
+
+impl Handle<ContactsChanged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ContactsChanged,
+    ) -> Result<(), Error> {
+        counting::contacts(tx, delivery.company()?, &event.changes).await
+    }
+}
+
+impl Handle<DealsChanged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: DealsChanged) -> Result<(), Error> {
+        counting::deals(tx, delivery.company()?, &event.changes).await
     }
 }

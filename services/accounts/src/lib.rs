@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod imports;
 pub mod matching;
 pub mod model;
+mod placed;
 pub mod references;
 pub mod service;
 pub mod store;
@@ -30,6 +31,7 @@ use kontor_proto::accounts::v1::{
 use kontor_records::{
     fields,
     handover::{self, HandOver},
+    territories::{MOVES, Mover},
     transfer::Imports,
 };
 use tonic::service::Routes;
@@ -56,7 +58,10 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );
     let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
-    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Account>::default());
+    let mover = Mover::<model::Account>::new(host.db.clone(), accounts.territories().clone());
+    let timers = Timers::new(&host)
+        .on(handover::TIMER, HandOver::<model::Account>::default())
+        .on(MOVES, mover);
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))

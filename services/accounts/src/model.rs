@@ -1,10 +1,7 @@
 //! An account: what it holds, and what follows from what. Pure.
 
 use kontor_proto::accounts::v1;
-use kontor_records::{
-    Address, Money, choice, record,
-    territories::{Facts, Placed},
-};
+use kontor_records::{Address, Money, choice, record};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -93,36 +90,6 @@ record! {
     }
     computed {}
     expand { owner: owner_id, territory: territory_id, parent: parent_id }
-}
-
-impl Placed for Account {
-    /// Where bills go decides; where goods go, when nothing is known of that.
-    fn facts(&self) -> Facts<'_> {
-        let address = if self.billing_address == Address::default() {
-            &self.shipping_address
-        } else {
-            &self.billing_address
-        };
-        Facts::of(
-            address,
-            self.industry.as_deref(),
-            self.employee_count,
-            self.annual_revenue.as_ref(),
-        )
-    }
-    fn territory_id(&self) -> Option<Uuid> {
-        self.territory_id
-    }
-    fn by_hand(&self) -> bool {
-        self.territory_by_hand
-    }
-    fn put(&mut self, territory: Option<Uuid>, by_hand: bool) {
-        self.territory_id = territory;
-        self.territory_by_hand = by_hand;
-    }
-    fn give_to(&mut self, owner: Uuid) {
-        self.owner_id = Some(owner);
-    }
 }
 
 impl Account {

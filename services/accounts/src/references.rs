@@ -1,6 +1,10 @@
 //! Who knows the records that accounts refer to.
 
 use kontor_chassis::{Caller, Error, peers::Peers};
+use kontor_proto::{
+    leads::v1::{PreviewLeadMovesRequest, lead_territory_service_client::LeadTerritoryServiceClient},
+    records::v1::{TerritoryChange, TerritoryMoves},
+};
 use kontor_records::{
     implied::MEMBER,
     refs::{self, Found, Lookup},
@@ -10,7 +14,7 @@ use uuid::Uuid;
 
 use crate::store;
 
-/// Looks references up where they are at home: accounts here, members at identity.
+/// Looks references up where they are at home, accounts here and members at identity, and asks leads what would move.
 #[derive(Clone)]
 pub struct Homes {
     peers: Peers,
@@ -29,6 +33,29 @@ impl Homes {
     /// As identity fails.
     pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
         refs::company_currency(&self.peers, caller).await
+    }
+}
+
+impl Homes {
+    /// The leads that would move if a territory were so, asked for at leads.
+    ///
+    /// # Errors
+    /// Unavailable when leads is away.
+    pub async fn lead_moves(
+        &self,
+        caller: &Caller,
+        territory: TerritoryChange,
+        behind: Uuid,
+        page: usize,
+    ) -> Result<TerritoryMoves, Error> {
+        let mut client = LeadTerritoryServiceClient::new(self.peers.on_behalf_of("leads", caller)?);
+        let request = PreviewLeadMovesRequest {
+            territory: Some(territory),
+            behind: behind.to_string(),
+            page_size: i32::try_from(page).unwrap_or(i32::MAX),
+        };
+        let answer = client.preview_lead_moves(request).await?.into_inner();
+        Ok(answer.moves.unwrap_or_default())
     }
 }
 

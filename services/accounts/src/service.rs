@@ -1,7 +1,9 @@
 //! The use-cases of accounts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+pub mod counting;
 mod hierarchy;
+mod moves;
 mod setup;
 mod stats;
 mod territories;

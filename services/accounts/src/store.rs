@@ -1,6 +1,8 @@
 //! Every line of SQL of accounts that the machinery of records doesn't write, on a borrowed connection.
 
+pub mod counts;
 pub mod hierarchy;
+pub mod jobs;
 pub mod steps;
 
 use sqlx::PgConnection;

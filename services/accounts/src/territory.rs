@@ -3,7 +3,7 @@
 //! It is listed, filtered and patched as any record, but has no owner, tags or fields of the company, so its description
 //! stands here by hand rather than by `record!`.
 
-use std::{sync::LazyLock, vec::IntoIter};
+use std::{collections::HashMap, sync::LazyLock, vec::IntoIter};
 
 use kontor_chassis::{Caller, FieldErrors};
 use kontor_proto::{
@@ -149,6 +149,7 @@ impl Territory {
                 owner_id: None,
                 by: caller.user_id().map(|id| id.to_string()),
                 at: self.updated_at.into_wire(),
+                told: HashMap::new(),
             }),
             parent_id: self.parent_id.map(|id| id.to_string()),
             priority: self.priority,

@@ -3,14 +3,20 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle};
 use kontor_proto::{
-    accounts::v1::AccountsChanged,
+    accounts::v1::{AccountsChanged, TerritoriesChanged},
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{ContactStepRequested, ConversionUndoRequested},
 };
-use kontor_records::{handover, implied::MEMBER, refs};
+use kontor_records::{
+    handover,
+    implied::MEMBER,
+    refs,
+    territories::{self, Territories},
+    write,
+};
 use time::OffsetDateTime;
 
-use crate::service::convert;
+use crate::{model::Contact, service::convert, store};
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {
@@ -20,6 +26,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<AccountsChanged>(Reactions)
+        .on::<TerritoriesChanged>(Reactions)
         .spawn();
 }
 
@@ -66,6 +73,24 @@ impl Handle<AccountsChanged> for Reactions {
         delivery: &Delivery,
         event: AccountsChanged,
     ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, "account", &event.changes).await
+        let company = delivery.company()?;
+        refs::apply(tx, company, "account", &event.changes).await?;
+        let ids = event.changes.iter().map(|change| write::parse_id(&change.id));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        Ok(store::name_accounts(tx, company, &ids).await?)
+    }
+}
+
+impl Handle<TerritoriesChanged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: TerritoriesChanged,
+    ) -> Result<(), Error> {
+        let company = delivery.company()?;
+        territories::keep(tx, company, &event.changes).await?;
+        // Contacts take no turns, so nothing need be remembered.
+        territories::empty::<Contact>(tx, &Territories::default(), company, &event.changes).await
     }
 }

@@ -13,6 +13,7 @@ pub mod events;
 pub mod grpc;
 pub mod imports;
 pub mod model;
+mod placed;
 pub mod references;
 pub mod service;
 pub mod store;
@@ -27,6 +28,7 @@ use kontor_proto::contacts::v1::{
 use kontor_records::{
     fields,
     handover::{self, HandOver},
+    territories::{MOVES, Mover, Territories},
     transfer::Imports,
 };
 use tonic::service::Routes;
@@ -46,8 +48,11 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     fields::keep_fresh::<model::Contact>(&host);
     Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
+    let mover = Mover::<model::Contact>::new(host.db.clone(), Territories::default());
     let imports = Imports::new(&host, imports::Importing::new(contacts.clone()))?;
-    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Contact>::default());
+    let timers = Timers::new(&host)
+        .on(handover::TIMER, HandOver::<model::Contact>::default())
+        .on(MOVES, mover);
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(contacts, imports);
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))

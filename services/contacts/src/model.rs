@@ -30,7 +30,9 @@ record! {
         /// The department.
         department: Option<String> = text(100),
         /// The account where the person works.
-        account_id: Option<Uuid> = reference("account").label("Account"),
+        account_id: Option<Uuid> = reference("account").label("Account").told(),
+        /// The account's name, kept by the database.
+        account_name: Option<String> = text(255).generated(),
         /// Whether it is the account's primary contact.
         is_primary: bool = flag().import(&["primary"]),
         /// The contact whom the person reports to.

@@ -1,17 +1,21 @@
 //! Who knows the records that contacts refer to.
 
 use kontor_chassis::{Caller, Error, peers::Peers};
-use kontor_proto::accounts::v1::{GetAccountRequest, account_service_client::AccountServiceClient};
+use kontor_proto::accounts::v1::{
+    GetAccountRequest, GetTerritoryRequest, account_service_client::AccountServiceClient,
+    territory_service_client::TerritoryServiceClient,
+};
 use kontor_records::{
     implied::MEMBER,
     refs::{self, Found, Lookup},
+    territories,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::store;
 
-/// Looks references up where they are at home: contacts here, accounts at accounts, members at identity.
+/// Looks references up where they are at home: contacts here, accounts and territories at accounts, members at identity.
 #[derive(Clone)]
 pub struct Homes {
     peers: Peers,
@@ -44,6 +48,14 @@ impl Homes {
         let account = answer.and_then(|answer| answer.account);
         Ok(account.map(|account| Found::Elsewhere { name: account.name }))
     }
+
+    async fn territory(&self, caller: &Caller, id: Uuid) -> Result<Option<Found>, Error> {
+        let mut client = TerritoryServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
+        let request = GetTerritoryRequest { id: id.to_string() };
+        let answer = refs::there(client.get_territory(request).await)?;
+        let territory = answer.and_then(|answer| answer.territory);
+        Ok(territory.map(|territory| Found::Elsewhere { name: territory.name }))
+    }
 }
 
 impl Lookup for Homes {
@@ -60,7 +72,7 @@ impl Lookup for Homes {
                 .then_some(Found::Here)),
             "account" => self.account(caller, id).await,
             MEMBER => refs::member(&self.peers, caller, id).await,
-            // Nobody keeps territories yet.
+            territories::KIND => self.territory(caller, id).await,
             _ => Ok(None),
         }
     }

@@ -24,6 +24,33 @@ pub async fn matching(conn: &mut PgConnection, company: Uuid, email: &str) -> Re
     .await
 }
 
+/// Writes how these accounts are called now beside the contacts that work there. That is no change of a contact.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn name_accounts(
+    conn: &mut PgConnection,
+    company: Uuid,
+    accounts: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update contacts.contacts c
+         set account_name = r.name
+         from contacts.refs r
+         where c.company_id = $1
+           and c.account_id = any($2)
+           and r.company_id = $1
+           and r.kind = 'account'
+           and r.id = c.account_id
+           and c.account_name is distinct from r.name",
+    )
+    .bind(company)
+    .bind(accounts)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Whether there is a contact of this id that is not deleted.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ record! {
         /// Its name.
         name: String = text(255).required().search().import(&["deal name", "opportunity", "opportunity name"]),
         /// The account it is with.
-        account_id: Option<Uuid> = reference("account").label("Account"),
+        account_id: Option<Uuid> = reference("account").label("Account").told(),
         /// The contacts it is with.
         contact_ids: Vec<Uuid> = references("contact").label("Contacts"),
         /// The lead it came from.
@@ -62,7 +62,7 @@ record! {
         /// Its place among the open deals of its stage.
         position: i64 = whole(i64::MIN, i64::MAX).generated(),
         /// Where it stands.
-        status: DealStatus = choice().read_only(),
+        status: DealStatus = choice().read_only().told(),
         /// Why it was lost.
         lost_reason: Option<String> = text(500).read_only().search(),
         /// When it is thought to be won.

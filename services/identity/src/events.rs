@@ -134,6 +134,7 @@ fn members_changed(company_id: Uuid, by: Uuid, change: &MemberChange<'_>, now: O
         owner_id: None,
         by: Some(by.to_string()),
         at: Some(crate::grpc::timestamp(now)),
+        told: std::collections::HashMap::new(),
     };
     Outgoing::new(
         company_id,

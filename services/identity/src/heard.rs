@@ -5,7 +5,7 @@
 
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle};
-use kontor_proto::accounts::v1::AccountsChanged;
+use kontor_proto::accounts::v1::{AccountsChanged, TerritoriesChanged};
 use kontor_proto::activities::v1::ActivitiesChanged;
 use kontor_proto::contacts::v1::ContactsChanged;
 use kontor_proto::deals::v1::DealsChanged;
@@ -26,6 +26,7 @@ pub(crate) fn listen(host: &Host, bus: &Bus) {
         .on::<LeadsChanged>(Notes)
         .on::<DealsChanged>(Notes)
         .on::<ActivitiesChanged>(Notes)
+        .on::<TerritoriesChanged>(Notes)
         .spawn();
 }
 
@@ -49,6 +50,18 @@ notes!(
     DealsChanged of "deal",
     ActivitiesChanged of "activity"
 );
+
+impl Handle<TerritoriesChanged> for Notes {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: TerritoriesChanged,
+    ) -> Result<(), Error> {
+        let changes = event.changes.into_iter().filter_map(|told| told.change);
+        note(tx, delivery, "territory", changes.collect()).await
+    }
+}
 
 async fn note(
     tx: &mut TenantTx,

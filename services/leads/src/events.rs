@@ -3,7 +3,7 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, timers::Timers};
 use kontor_proto::{
-    accounts::v1::{AccountStepCompleted, AccountStepFailed, TerritoriesChanged},
+    accounts::v1::{AccountStepCompleted, AccountStepFailed, TerritoriesChanged, TerritoryMovesRequested},
     contacts::v1::{ContactStepCompleted, ContactStepFailed},
     deals::v1::{DealStepCompleted, DealStepFailed},
     identity::v1::{MembersChanged, RecordsHandedOver},
@@ -13,13 +13,16 @@ use kontor_records::{
     Choice,
     handover::{self, HandOver},
     implied::MEMBER,
-    refs, territories,
+    refs,
+    territories::{self, MOVES, Mover, Sweep, Territories},
+    write,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     conversion::{Conversion, Part},
+    model::Lead,
     service::{
         Leads,
         saga::{self, Told, WATCHDOG, Watchdog},
@@ -76,7 +79,7 @@ pub fn request(conversion: &Conversion, part: Part) -> Outgoing {
 }
 
 /// Begins to hear, until the service shuts down.
-pub fn listen(host: &Host, bus: &Bus) {
+pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
     Consumer::new(host, bus)
         .on::<AccountStepCompleted>(Reactions)
         .on::<AccountStepFailed>(Reactions)
@@ -85,17 +88,23 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<DealStepCompleted>(Reactions)
         .on::<DealStepFailed>(Reactions)
         .on::<MembersChanged>(Reactions)
-        .on::<TerritoriesChanged>(Reactions)
+        .on::<TerritoriesChanged>(Moves(leads.territories().clone()))
+        .on::<TerritoryMovesRequested>(Moves(leads.territories().clone()))
         .on::<RecordsHandedOver>(handover::Begin)
         .spawn();
 }
 
-/// What is done at a time: silent conversions, leads that change hands or age, weights that changed.
+/// What is done at a time: silent conversions, leads that change hands, age or move between territories, weights that
+/// changed.
 #[must_use]
 pub fn timers(host: &Host, leads: &Leads) -> Timers {
     Timers::new(host)
         .on(WATCHDOG, Watchdog)
         .on(handover::TIMER, HandOver::<crate::model::Lead>::default())
+        .on(
+            MOVES,
+            Mover::<Lead>::new(host.db.clone(), leads.territories().clone()),
+        )
         .on(
             crate::service::LAPSE,
             crate::service::Lapse(leads.weights().clone()),
@@ -194,13 +203,44 @@ impl Handle<MembersChanged> for Reactions {
     }
 }
 
-impl Handle<TerritoriesChanged> for Reactions {
+/// What is done when something is heard of territories.
+struct Moves(Territories);
+
+impl Handle<TerritoriesChanged> for Moves {
     async fn handle(
         &self,
         tx: &mut TenantTx,
         delivery: &Delivery,
         event: TerritoriesChanged,
     ) -> Result<(), Error> {
-        territories::keep(tx, delivery.company()?, &event.changes).await
+        let company = delivery.company()?;
+        territories::keep(tx, company, &event.changes).await?;
+        territories::empty::<Lead>(tx, &self.0, company, &event.changes).await
+    }
+}
+
+impl Handle<TerritoryMovesRequested> for Moves {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: TerritoryMovesRequested,
+    ) -> Result<(), Error> {
+        let TerritoryMovesRequested {
+            job_id,
+            territory,
+            requested_by,
+        } = event;
+        let (company, territory) = (delivery.company()?, territory.unwrap_or_default());
+        let changed = territory.change.clone().unwrap_or_default();
+        // This may have come before the event that tells of the change itself.
+        territories::keep(tx, company, &[territory]).await?;
+        let sweep = Sweep {
+            id: write::parse_id(&job_id)?,
+            territory_id: write::parse_id(&changed.id)?,
+            emptying: false,
+            actor: requested_by.as_deref().map(write::parse_id).transpose()?,
+        };
+        territories::begin::<Lead>(tx, company, sweep).await
     }
 }

@@ -5,6 +5,7 @@ mod history;
 mod lead;
 mod scoring;
 mod setup;
+mod territory;
 mod transfer;
 
 use kontor_records::transfer::Imports;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod grpc;
 pub mod model;
+mod placed;
 pub mod references;
 pub mod scoring;
 pub mod service;
@@ -28,6 +29,7 @@ use kontor_proto::leads::v1::{
     lead_history_service_server::LeadHistoryServiceServer,
     lead_scoring_service_server::LeadScoringServiceServer, lead_service_server::LeadServiceServer,
     lead_setup_service_server::LeadSetupServiceServer,
+    lead_territory_service_server::LeadTerritoryServiceServer,
     lead_transfer_service_server::LeadTransferServiceServer,
 };
 use kontor_records::{fields, transfer::Imports};
@@ -46,7 +48,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let leads = service::Leads::new(&host);
     let imports = Imports::new(&host, leads.clone())?;
-    events::listen(&host, &bus);
+    events::listen(&host, &bus, &leads);
     imports.watched_by(events::timers(&host, &leads)).spawn();
     host.tasks.spawn(
         leads
@@ -68,5 +70,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         .add_service(LeadTransferServiceServer::new(grpc.clone()))
         .add_service(LeadScoringServiceServer::new(grpc.clone()))
         .add_service(LeadHistoryServiceServer::new(grpc.clone()))
+        .add_service(LeadTerritoryServiceServer::new(grpc.clone()))
         .add_service(LeadSetupServiceServer::new(grpc)))
 }

@@ -1,10 +1,7 @@
 //! A lead: its fields, described once. Pure.
 
 use kontor_proto::leads::v1;
-use kontor_records::{
-    Address, Money, choice, group, record,
-    territories::{Facts, Placed},
-};
+use kontor_records::{Address, Money, choice, group, record};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -163,30 +160,6 @@ record! {
     }
     computed {}
     expand { owner: owner_id, territory: territory_id }
-}
-
-impl Placed for Lead {
-    fn facts(&self) -> Facts<'_> {
-        Facts::of(
-            &self.address,
-            self.industry.as_deref(),
-            self.employee_count,
-            self.annual_revenue.as_ref(),
-        )
-    }
-    fn territory_id(&self) -> Option<Uuid> {
-        self.territory_id
-    }
-    fn by_hand(&self) -> bool {
-        self.territory_by_hand
-    }
-    fn put(&mut self, territory: Option<Uuid>, by_hand: bool) {
-        self.territory_id = territory;
-        self.territory_by_hand = by_hand;
-    }
-    fn give_to(&mut self, owner: Uuid) {
-        self.owner_id = Some(owner);
-    }
 }
 
 impl Lead {

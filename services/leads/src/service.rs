@@ -3,6 +3,7 @@
 mod bulk;
 mod convert;
 mod import;
+mod moves;
 mod numbers;
 mod recency;
 pub mod saga;

@@ -5,17 +5,22 @@
 //!
 //! Reading order: [`rules`](Rules) (what a territory wants of a record: pure), [`map`](Map) (which territory of a company
 //! wins: pure), [`table`](keep) (the copy), [`known`](Territories) (maps that are remembered), [`placed`](Placed) (what a
-//! kind of record says of itself, and how it is placed), [`turns`] (whose a record becomes).
+//! kind of record says of itself, and how it is placed), [`turns`] (whose a record becomes), [`moves`](preview) (what a changed
+//! rule would move), [`sweep`](Mover) (moving it in the background).
 
 mod known;
 mod map;
+mod moves;
 mod placed;
 mod rules;
+mod sweep;
 mod table;
 mod turns;
 
 pub use known::Territories;
 pub use map::{Assignment, Map, Territory};
+pub use moves::preview;
 pub use placed::{Case, Given, Placed};
 pub use rules::{Facts, Rules};
-pub use table::{KIND, keep, load};
+pub use sweep::{MOVES, Mover, Progress, Sweep, begin, empty};
+pub use table::{KIND, keep, load, read};

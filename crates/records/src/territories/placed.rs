@@ -1,5 +1,7 @@
 //! How a record comes into its territory, and to its owner.
 
+use std::future::Future;
+
 use kontor_chassis::Error;
 use prost_types::FieldMask;
 use sqlx::PgConnection;
@@ -7,6 +9,7 @@ use uuid::Uuid;
 
 use super::known::Territories;
 use super::rules::Facts;
+use super::sweep::Progress;
 use super::turns;
 use crate::record::Record;
 
@@ -22,6 +25,20 @@ pub trait Placed: Record {
     fn put(&mut self, territory: Option<Uuid>, by_hand: bool);
     /// Gives it to a member.
     fn give_to(&mut self, owner: Uuid);
+    /// Whether its state allows no move.
+    fn stays(&self) -> bool {
+        false
+    }
+    /// Notes how far a job that moves such records has come; told again after a crash.
+    fn progressed(
+        conn: &mut PgConnection,
+        company: Uuid,
+        job: Uuid,
+        progress: Progress,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (conn, company, job, progress);
+        std::future::ready(Ok(()))
+    }
 }
 
 /// What a request says by itself.

@@ -58,31 +58,59 @@ pub async fn keep(conn: &mut PgConnection, company: Uuid, changes: &[TerritoryCh
     Ok(())
 }
 
+/// The territory that is told of, as rules are matched with it.
+///
+/// # Errors
+/// Invalid when something can't be read.
+pub fn read(told: &TerritoryChange) -> Result<Territory, Error> {
+    let money = |money: Option<&MoneyMessage>| -> Result<Option<Money>, Error> {
+        let (amount, currency) = amount(money)?;
+        Ok(amount.zip(currency).map(|(amount, currency)| Money {
+            amount,
+            currency: currency.to_owned(),
+        }))
+    };
+    let change = told.change.clone().unwrap_or_default();
+    Ok(Territory {
+        id: write::parse_id(&change.id)?,
+        name: change.name,
+        parent_id: told.parent_id.as_deref().map(write::parse_id).transpose()?,
+        priority: told.priority,
+        rules: Rules {
+            countries: told.countries.clone(),
+            states: told.states.clone(),
+            postal_prefixes: told.postal_prefixes.clone(),
+            industries: told.industries.clone(),
+            employees_min: told.employees_min,
+            employees_max: told.employees_max,
+            revenue_min: money(told.revenue_min.as_ref())?,
+            revenue_max: money(told.revenue_max.as_ref())?,
+        },
+        member_ids: members(told)?,
+        assignment: Assignment::of(&told.assignment),
+        created_at: instant(told.created_at.as_ref())?,
+    })
+}
+
+fn members(told: &TerritoryChange) -> Result<Vec<Uuid>, Error> {
+    told.member_ids.iter().map(|id| write::parse_id(id)).collect()
+}
+
 async fn keep_one(conn: &mut PgConnection, company: Uuid, told: &TerritoryChange) -> Result<(), Error> {
-    let TerritoryChange {
-        change,
+    let change = told.change.clone().unwrap_or_default();
+    let Territory {
+        id,
+        name,
         parent_id,
         priority,
-        countries,
-        states,
-        postal_prefixes,
-        industries,
-        employees_min,
-        employees_max,
-        revenue_min,
-        revenue_max,
+        rules,
         member_ids,
         assignment,
         created_at,
-    } = told;
-    let change = change.clone().unwrap_or_default();
-    let members = member_ids
-        .iter()
-        .map(|id| write::parse_id(id))
-        .collect::<Result<Vec<_>, _>>()?;
-    let parent = parent_id.as_deref().map(write::parse_id).transpose()?;
-    let (least, least_currency) = amount(revenue_min.as_ref())?;
-    let (most, most_currency) = amount(revenue_max.as_ref())?;
+    } = read(told)?;
+    let pair = |money: Option<Money>| money.map(|money| (money.amount, money.currency)).unzip();
+    let (least, least_currency) = pair(rules.revenue_min);
+    let (most, most_currency) = pair(rules.revenue_max);
     let changed_at = instant(change.at.as_ref())?;
     let mut search = String::new();
     fold::append(&mut search, &change.name);
@@ -117,23 +145,23 @@ async fn keep_one(conn: &mut PgConnection, company: Uuid, told: &TerritoryChange
          where t.version < excluded.version",
     )
     .bind(company)
-    .bind(write::parse_id(&change.id)?)
-    .bind(&change.name)
-    .bind(parent)
+    .bind(id)
+    .bind(name)
+    .bind(parent_id)
     .bind(priority)
-    .bind(countries)
-    .bind(states)
-    .bind(postal_prefixes)
-    .bind(industries)
-    .bind(employees_min)
-    .bind(employees_max)
+    .bind(rules.countries)
+    .bind(rules.states)
+    .bind(rules.postal_prefixes)
+    .bind(rules.industries)
+    .bind(rules.employees_min)
+    .bind(rules.employees_max)
     .bind(least)
     .bind(least_currency)
     .bind(most)
     .bind(most_currency)
-    .bind(members)
-    .bind(Assignment::of(assignment).word())
-    .bind(instant(created_at.as_ref())?)
+    .bind(member_ids)
+    .bind(assignment.word())
+    .bind(created_at)
     .bind(changed_at)
     .bind(change.deleted.then_some(changed_at))
     .bind(change.version)

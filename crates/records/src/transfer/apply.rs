@@ -1,11 +1,14 @@
 //! The second half of an import: staged rows go into the table batch by batch. What a batch makes, what it tells and how
 //! far the job has come are one transaction, so that a job whose process died goes on exactly where it was.
 
+use std::collections::HashMap;
+
 use kontor_chassis::error::Error;
 use kontor_chassis::{Caller, Db};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::records::v1::RecordChange;
 use prost_types::Timestamp;
+use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -190,7 +193,8 @@ impl<I: Importer> Apply<'_, I> {
                     for row in &rows {
                         let id: Uuid = row.try_get("id")?;
                         batch.created.push(id);
-                        changes.push(self.told(id, row.try_get("title")?, owner(row)?, now));
+                        let Json(told) = row.try_get("told")?;
+                        changes.push(self.told(id, row.try_get("title")?, owner(row)?, told, now));
                     }
                 }
                 Err(error) if is_about_a_row(&error) => {
@@ -231,7 +235,14 @@ impl<I: Importer> Apply<'_, I> {
         Ok(batch)
     }
 
-    fn told(&self, id: Uuid, name: String, owner_id: Option<String>, now: OffsetDateTime) -> RecordChange {
+    fn told(
+        &self,
+        id: Uuid,
+        name: String,
+        owner_id: Option<String>,
+        told: HashMap<String, String>,
+        now: OffsetDateTime,
+    ) -> RecordChange {
         RecordChange {
             id: id.to_string(),
             name,
@@ -245,6 +256,7 @@ impl<I: Importer> Apply<'_, I> {
                 seconds: now.unix_timestamp(),
                 nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
             }),
+            told,
         }
     }
 

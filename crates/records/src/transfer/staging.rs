@@ -289,17 +289,27 @@ pub(super) fn insert_statement(kind: &'static Description, staging: &Staging) ->
                and not duplicate
              order by seq
              on conflict do nothing
-             returning id, {} as title, owner_id
+             returning id, {} as title, owner_id, {} as told
          ), noted as (
              insert into history (company_id, record_id, id, at, actor, action)
              select $1, id, id, $5, $6, 'created'
              from written
          )
-         select id, title, owner_id
+         select id, title, owner_id, told
          from written",
         kind.table,
         columns.join(", "),
         staging.casts.join(", "),
         key_column(kind, "name").unwrap_or("''::text"),
+        told(kind),
     )
+}
+
+/// What is told of a record beside its name, as a JSON object of texts.
+fn told(kind: &Description) -> String {
+    let told = kind.leaves.iter().filter(|leaf| leaf.told);
+    let pairs: Vec<String> = told
+        .map(|leaf| format!("'{}', {}::text", leaf.name, leaf.column))
+        .collect();
+    format!("jsonb_strip_nulls(jsonb_build_object({}))", pairs.join(", "))
 }

@@ -61,6 +61,8 @@ impl<'c> Change<'c> {
 
     /// What is told of this record as it will be.
     pub(crate) fn told_of<R: Record>(&self, record: &R, version: i64, notes: &Notes) -> RecordChange {
+        let leaves = R::description().leaves.iter().zip(record.values());
+        let told = leaves.filter(|(leaf, _)| leaf.told);
         RecordChange {
             id: record.id().to_string(),
             name: record.title(),
@@ -74,6 +76,9 @@ impl<'c> Change<'c> {
                 seconds: self.now.unix_timestamp(),
                 nanos: i32::try_from(self.now.nanosecond()).unwrap_or_default(),
             }),
+            told: told
+                .map(|(leaf, value)| (leaf.name.to_owned(), value.to_text().unwrap_or_default()))
+                .collect(),
         }
     }
 

@@ -94,4 +94,42 @@ impl TerritoryService for Grpc {
             rule,
         }))
     }
+
+    async fn preview_territory(
+        &self,
+        request: Request<v1::PreviewTerritoryRequest>,
+    ) -> Answer<v1::PreviewTerritoryResponse> {
+        let caller = Caller::of(&request)?;
+        let preview = self
+            .accounts
+            .preview_territory(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(preview))
+    }
+
+    async fn apply_territory(
+        &self,
+        request: Request<v1::ApplyTerritoryRequest>,
+    ) -> Answer<v1::ApplyTerritoryResponse> {
+        let caller = Caller::of(&request)?;
+        let job = self
+            .accounts
+            .apply_territory(&caller, request.into_inner(), OffsetDateTime::now_utc())
+            .await?;
+        Ok(Response::new(v1::ApplyTerritoryResponse {
+            job: Some(job.into()),
+        }))
+    }
+
+    async fn get_territory_job(
+        &self,
+        request: Request<v1::GetTerritoryJobRequest>,
+    ) -> Answer<v1::GetTerritoryJobResponse> {
+        let caller = Caller::of(&request)?;
+        let v1::GetTerritoryJobRequest { id, job_id } = request.into_inner();
+        let job = self.accounts.territory_job(&caller, &id, &job_id).await?;
+        Ok(Response::new(v1::GetTerritoryJobResponse {
+            job: Some(job.into()),
+        }))
+    }
 }

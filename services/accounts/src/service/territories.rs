@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::Accounts;
 use crate::{error, model::Account, store, territory::Territory};
 
-const MANAGE: &str = "territories:manage";
-const READ: &str = "territories:read";
+pub(super) const MANAGE: &str = "territories:manage";
+pub(super) const READ: &str = "territories:read";
 
 impl Accounts {
     /// A page of territories.
@@ -108,7 +108,8 @@ impl Accounts {
         Ok(after)
     }
 
-    /// Deletes a territory. Those that are part of it become part of the one that it was part of.
+    /// Deletes a territory, and takes its records out of it. Those that are part of it become part of the one that it was
+    /// part of.
     ///
     /// # Errors
     /// NotFound; Stale when the etag isn't the territory's.
@@ -136,6 +137,8 @@ impl Accounts {
         territory.set_deleted_at(Some(now));
         territory.touch(caller.user_id(), now);
         tell(&mut tx, caller, &territory, "deleted", Vec::new()).await?;
+        let gone = [territory.told(caller, "deleted", Vec::new())];
+        territories::empty::<Account>(&mut tx, &self.territories, caller.company_id(), &gone).await?;
         tx.commit().await?;
         self.territories.forget(caller.company_id());
         Ok(())
@@ -252,7 +255,9 @@ async fn tell(
     let changes = vec![territory.told(caller, action, fields)];
     territories::keep(tx, company, &changes).await?;
     let event = v1::TerritoriesChanged { changes };
-    let event = Outgoing::new(company, caller.user_id(), &event).about(territory.id);
+    let event = Outgoing::new(company, caller.user_id(), &event)
+        .about(territory.id)
+        .asked_from(caller.origin());
     outbox::put(tx, &[event]).await?;
     let kept = write::find(tx, &Caller::system(company), territory.id, Which::Any).await?;
     kept.ok_or_else(|| Error::internal("a territory that was written is not there"))

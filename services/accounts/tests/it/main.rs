@@ -4,8 +4,10 @@
 
 mod assigning;
 mod conversions;
+mod counting;
 mod hierarchy;
 mod imports;
+mod moving;
 mod records;
 mod territories;
 mod world;

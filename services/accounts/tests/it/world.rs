@@ -48,6 +48,14 @@ async fn server() -> &'static Postgres {
         .await
 }
 
+/// A connection of the superuser, for what no service may do.
+pub(crate) async fn admin() -> sqlx::PgConnection {
+    let url = server().await.admin_url();
+    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap()
+}
+
 /// The service and a member of a company that nobody else works in.
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -66,7 +74,10 @@ impl World {
     pub(crate) async fn beside(neighbours: impl FnOnce(&Peers)) -> Self {
         let db = Db::open(&url(server().await), kontor_accounts::NAME, 5).unwrap();
         let key = ServiceKey::open(&home().join("keys")).unwrap();
-        let peers = Peers::builder(key).local("identity").build(kontor_accounts::NAME);
+        let peers = Peers::builder(key)
+            .local("identity")
+            .local("leads")
+            .build(kontor_accounts::NAME);
         neighbours(&peers);
         let accounts = Accounts::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(accounts.clone());
@@ -98,13 +109,19 @@ impl World {
     }
 
     pub(crate) fn caller(&self) -> Caller {
-        let rights = ["read", "create", "update", "delete", "import", "export"];
-        let rights = rights.map(|right| format!("accounts:{right}"));
-        let territories = ["territories:read", "territories:manage"].map(str::to_owned);
-        self.caller_with(rights.into_iter().chain(territories))
+        self.caller_with(&[
+            "accounts:read",
+            "accounts:create",
+            "accounts:update",
+            "accounts:delete",
+            "accounts:import",
+            "accounts:export",
+            "territories:read",
+            "territories:manage",
+        ])
     }
 
-    pub(crate) fn caller_with(&self, rights: impl IntoIterator<Item = String>) -> Caller {
+    pub(crate) fn caller_with(&self, rights: &[&str]) -> Caller {
         let rights = Permissions::parse(rights);
         Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
     }
@@ -182,6 +199,10 @@ impl World {
             etag: etag.to_owned(),
         });
         Ok(answer(self.grpc.update_account(request).await)?.account.unwrap())
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
     }
 
     pub(crate) async fn begin(&self) -> TenantTx {

@@ -44,6 +44,14 @@ async fn server() -> &'static Postgres {
         .await
 }
 
+/// A connection of the superuser, for what no service may do.
+pub(crate) async fn admin() -> sqlx::PgConnection {
+    let url = server().await.admin_url();
+    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap()
+}
+
 /// The service and a member of a company that nobody else works in.
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -118,7 +126,12 @@ impl World {
         let rights = ["read", "create", "update", "delete", "import", "export"];
         let rights = rights.map(|right| format!("deals:{right}:{}", self.scope));
         let pipelines = ["pipelines:read", "pipelines:manage"].map(str::to_owned);
-        let rights = Permissions::parse(rights.into_iter().chain(pipelines));
+        let rights: Vec<String> = rights.into_iter().chain(pipelines).collect();
+        self.caller_with(&rights.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn caller_with(&self, rights: &[&str]) -> Caller {
+        let rights = Permissions::parse(rights);
         Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
     }
 
@@ -187,6 +200,10 @@ impl World {
         refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
         tx.commit().await.unwrap();
         id
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
     }
 
     pub(crate) async fn begin(&self) -> TenantTx {

@@ -1,8 +1,13 @@
 //! Leads come into their territories, and to their owners, by themselves, as accounts tells of territories.
 
+use std::time::Duration;
+
 use kontor_chassis::{Error, Kind};
+use kontor_leads::model::Lead;
 use kontor_proto::{
-    leads::v1::{self, lead_service_server::LeadService},
+    leads::v1::{
+        self, lead_service_server::LeadService, lead_territory_service_server::LeadTerritoryService,
+    },
     records::v1::{Address, RecordChange, TerritoryChange},
 };
 use kontor_records::{implied::MEMBER, refs, territories};
@@ -176,4 +181,77 @@ async fn a_lead_that_was_converted_stays_in_its_territory() {
     tx.commit().await.unwrap();
     let error = world.assign(&lead, None).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (Kind::Conflict, "lead_converted"));
+}
+
+#[tokio::test]
+async fn leads_move_as_accounts_asks_but_those_that_were_converted_or_placed_by_hand() {
+    let world = World::new().await.with_timers();
+    let germany = territory("DE", 1);
+    world.hears(&germany).await;
+    let plain = world.create(german("Plain")).await.unwrap();
+    let placed = world.create(german("Placed")).await.unwrap();
+    world.assign(&placed, id(&germany)).await.unwrap();
+    let mut changed = TerritoryChange {
+        countries: vec!["FR".to_owned()],
+        ..germany.clone()
+    };
+    changed.change.as_mut().unwrap().version = 2;
+
+    let preview = |territory: &TerritoryChange| {
+        world.asks(v1::PreviewLeadMovesRequest {
+            territory: Some(territory.clone()),
+            behind: String::new(),
+            page_size: 50,
+        })
+    };
+    let moves = answer(world.grpc.preview_lead_moves(preview(&changed)).await)
+        .unwrap()
+        .moves
+        .unwrap();
+    assert_eq!(moves.flows.len(), 1);
+    assert_eq!((moves.flows[0].count, &moves.flows[0].to), (1, &None));
+    assert_eq!(moves.moves[0].id, plain.id);
+    assert_eq!(
+        world.get(&plain.id).await.unwrap().territory_id,
+        id(&germany),
+        "nothing is saved"
+    );
+
+    let mut tx = world.begin().await;
+    let (mut of_others, company) = (changed.clone(), world.company);
+    of_others.member_ids = vec!["no id".to_owned()];
+    assert!(territories::keep(&mut tx, company, &[of_others]).await.is_err());
+    drop(tx);
+    let mut tx = world.begin().await;
+    territories::keep(&mut tx, company, &[changed.clone()])
+        .await
+        .unwrap();
+    let sweep = territories::Sweep {
+        id: Uuid::now_v7(),
+        territory_id: id(&germany).unwrap().parse().unwrap(),
+        emptying: false,
+        actor: Some(world.user),
+    };
+    territories::begin::<Lead>(&mut tx, company, sweep).await.unwrap();
+    tx.commit().await.unwrap();
+    let told = async {
+        loop {
+            let told: Vec<v1::LeadTerritoryMovesProgressed> = world.told().await;
+            if let Some(last) = told.into_iter().last() {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
+    assert_eq!(
+        (told.job_id, told.moved, told.done),
+        (sweep.id.to_string(), 1, true)
+    );
+    let moved = world.get(&plain.id).await.unwrap();
+    assert_eq!(
+        (moved.territory_id, moved.updated_by),
+        (None, Some(world.user.to_string()))
+    );
+    assert_eq!(world.get(&placed.id).await.unwrap().territory_id, id(&germany));
 }

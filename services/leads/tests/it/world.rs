@@ -47,6 +47,14 @@ async fn server() -> &'static Postgres {
         .await
 }
 
+/// A connection of the superuser, for what no service may do.
+pub(crate) async fn admin() -> sqlx::PgConnection {
+    let url = server().await.admin_url();
+    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap()
+}
+
 /// The service, without its relay and consumers, and a member of a company that nobody else works in.
 pub(crate) struct World {
     pub(crate) host: Host,
@@ -106,7 +114,8 @@ impl World {
         let rights = [
             "read", "create", "update", "delete", "import", "export", "convert",
         ];
-        let rights: Vec<String> = rights.iter().map(|right| format!("leads:{right}")).collect();
+        let rights = rights.iter().map(|right| format!("leads:{right}"));
+        let rights: Vec<String> = rights.chain(["territories:manage".to_owned()]).collect();
         let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
         self.caller_with(&rights)
     }
@@ -172,6 +181,10 @@ impl World {
         Ok(answer(self.grpc.get_lead_conversion(request).await)?
             .conversion
             .unwrap())
+    }
+
+    pub(crate) fn db(&self) -> &kontor_chassis::Db {
+        &self.host.db
     }
 
     pub(crate) async fn begin(&self) -> TenantTx {
