@@ -5,11 +5,13 @@ use kontor_proto::records::v1::ListQuery;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
+use super::condition::Condition;
 use super::expand::{Expansions, show};
 use super::order::Order;
 use super::selection::Selection;
 use super::token::{Cursor, Identity};
 use super::total::total;
+use crate::description::Description;
 use crate::fields::{self, Fields};
 use crate::record::Record;
 
@@ -100,6 +102,24 @@ pub async fn list<R: Record>(
     })
 }
 
+/// The text of a page.
+pub(super) fn statement(
+    description: &Description,
+    fields: &Fields,
+    condition: &Condition,
+    order: &Order,
+    limit: usize,
+) -> String {
+    // The limit is one of 201 numbers: written out, the planner knows it, and pages of the usual size share one text.
+    format!(
+        "select {}\nfrom {}\nwhere {}\norder by {}\nlimit {limit}",
+        description.columns,
+        description.table,
+        condition.text(),
+        order.sql(fields),
+    )
+}
+
 async fn rows<R: Record>(
     tx: &mut PgConnection,
     fields: &Fields,
@@ -113,14 +133,7 @@ async fn rows<R: Record>(
     if let Some(cursor) = cursor {
         order.after(&cursor.place, fields, &mut condition);
     }
-    // The limit is one of 201 numbers: written out, the planner knows it, and pages of the usual size share one text.
-    let sql = format!(
-        "select {}\nfrom {}\nwhere {}\norder by {}\nlimit {limit}",
-        description.columns,
-        description.table,
-        condition.text(),
-        order.sql(fields),
-    );
+    let sql = statement(description, fields, &condition, order, limit);
     let rows = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
         .persistent(!selection.searches)
         .fetch_all(tx)

@@ -8,6 +8,7 @@ mod compare;
 mod compile;
 mod condition;
 mod expand;
+mod explain;
 mod list;
 mod order;
 mod search;
@@ -18,6 +19,7 @@ mod typed;
 
 pub use condition::Condition;
 pub use expand::{Expansions, show};
+pub use explain::explain;
 pub use list::{Page, list, page_size};
 pub use order::Order;
 pub use search::MAKE_SEARCH_INDEXABLE;

@@ -8,6 +8,7 @@ mod counting;
 mod hierarchy;
 mod imports;
 mod moving;
+mod plans;
 mod records;
 mod territories;
 mod world;

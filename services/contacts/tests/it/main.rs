@@ -6,5 +6,6 @@ mod accounts;
 mod conversions;
 mod imports;
 mod primary;
+mod plans;
 mod records;
 mod world;

@@ -7,6 +7,7 @@ mod conversions;
 mod forecast;
 mod imports;
 mod pipelines;
+mod plans;
 mod records;
 mod stages;
 mod world;
