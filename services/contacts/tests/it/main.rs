@@ -5,7 +5,7 @@
 mod accounts;
 mod conversions;
 mod imports;
-mod primary;
 mod plans;
+mod primary;
 mod records;
 mod world;
