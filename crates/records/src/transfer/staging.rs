@@ -309,7 +309,7 @@ pub(super) fn insert_statement(kind: &'static Description, staging: &Staging) ->
 fn told(kind: &Description) -> String {
     let told = kind.leaves.iter().filter(|leaf| leaf.told);
     let pairs: Vec<String> = told
-        .map(|leaf| format!("'{}', {}::text", leaf.name, leaf.column))
+        .map(|leaf| format!("'{}', coalesce({}::text, '')", leaf.name, leaf.column))
         .collect();
-    format!("jsonb_strip_nulls(jsonb_build_object({}))", pairs.join(", "))
+    format!("jsonb_build_object({})", pairs.join(", "))
 }

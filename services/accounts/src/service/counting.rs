@@ -26,20 +26,18 @@ pub async fn deals(tx: &mut TenantTx, company: Uuid, changes: &[RecordChange]) -
     Ok(counts::keep(tx, company, Kind::Deal, &records).await?)
 }
 
-/// Whose these records are; nobody's when they don't count.
+/// Whose these records are; nobody's when they don't count. A change that says nothing of that is left out.
 fn counted(changes: &[RecordChange], counts: impl Fn(&RecordChange) -> bool) -> Result<Vec<Counted>, Error> {
-    let account = |change: &RecordChange| {
-        let account = change.told.get("account_id").filter(|_| counts(change));
-        account.map(|id| write::parse_id(id)).transpose()
-    };
-    changes
+    let told = changes
         .iter()
-        .map(|change| {
-            Ok(Counted {
-                record: write::parse_id(&change.id)?,
-                account: account(change)?,
-                version: change.version,
-            })
+        .filter_map(|change| Some((change, change.told.get("account_id")?)));
+    told.map(|(change, account)| {
+        let account = Some(account).filter(|account| !account.is_empty() && counts(change));
+        Ok(Counted {
+            record: write::parse_id(&change.id)?,
+            account: account.map(|id| write::parse_id(id)).transpose()?,
+            version: change.version,
         })
-        .collect()
+    })
+    .collect()
 }

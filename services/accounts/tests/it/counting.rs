@@ -78,9 +78,17 @@ async fn contacts_and_open_deals_are_counted_through_moves_deletions_and_restore
     world.hears_of_deals(&[won]).await;
     assert_eq!(world.counts(&acme).await, (1, 0), "won");
     let mut alone = of(&acme, ids[1], 2);
-    alone.told.remove("account_id");
+    alone.told.insert("account_id".into(), String::new());
     world.hears_of_contacts(&[alone]).await;
     assert_eq!(world.counts(&acme).await, (0, 0), "of no account any more");
+    let mut silent = of(&beta, ids[0], 9);
+    silent.told.clear();
+    world.hears_of_contacts(&[silent]).await;
+    assert_eq!(
+        world.counts(&beta).await,
+        (2, 0),
+        "a change that says nothing of it"
+    );
     let version = world.get(&acme.id).await.unwrap().etag;
     assert_eq!(version, acme.etag, "that is no change of the account");
 }

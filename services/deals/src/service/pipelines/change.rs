@@ -1,5 +1,7 @@
 //! Making, changing and deleting pipelines.
 
+use std::collections::HashMap;
+
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{deals::v1::DealsChanged, records::v1::RecordChange};
@@ -248,6 +250,8 @@ fn change_of(deal: &Entered, by: Option<Uuid>, now: OffsetDateTime) -> RecordCha
             seconds: now.unix_timestamp(),
             nanos: i32::try_from(now.nanosecond()).unwrap_or_default(),
         }),
+        // Whose it is and whether it is open stays as it was.
+        told: HashMap::new(),
     }
 }
 
