@@ -28,7 +28,10 @@ pub async fn explain<R: Record>(
     let order = Order::of(&query.order_by, &fields, &mut errors);
     errors.into_result()?;
     let Selection { condition, .. } = Selection::settled::<R>(conn, caller, query).await?;
-    let sql = format!("explain {}", statement(description, &fields, &condition, &order, size + 1));
+    let sql = format!(
+        "explain {}",
+        statement(description, &fields, &condition, &order, size + 1)
+    );
     let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(sql), condition.arguments()?)
         .persistent(false)
         .fetch_all(conn)
