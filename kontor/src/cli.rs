@@ -59,6 +59,12 @@ pub enum Command {
         #[arg(long, default_value = crate::demo::PASSWORD)]
         password: String,
     },
+    /// Looks after events.
+    Events {
+        /// What of them.
+        #[command(subcommand)]
+        command: Events,
+    },
     /// Prints the settings in force, what is reachable, pending and wrong. Exits with 1 when something is wrong.
     Doctor,
 }
@@ -69,4 +75,47 @@ pub enum KeysCommand {
     /// Makes a new key in KONTOR_KEYS_DIR. It signs in a minute; tokens of the old one count until they expire, so that
     /// nobody is signed out. Nothing has to be restarted.
     Rotate,
+}
+
+/// What can be done with events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Messages that a service gave up.
+    Dead {
+        /// What with them.
+        #[command(subcommand)]
+        command: Dead,
+    },
+}
+
+/// What can be done with messages that were given up.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// Lists them: service, id, type, company, time and reason.
+    List {
+        /// This service alone; without any, all.
+        #[arg(value_name = "SERVICE")]
+        service: Option<String>,
+    },
+    /// Prints one with everything it says.
+    Show {
+        /// The service that gave it up.
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// Its id, as `list` prints it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Gives one to its service again, or all of them. Exits with 1 when there is none.
+    Retry {
+        /// The service that gave it up.
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// Its id, as `list` prints it.
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        id: Option<String>,
+        /// All of the service.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
 }

@@ -8,9 +8,10 @@ use kontor_chassis::serve::until_stopped;
 use kontor_chassis::telemetry;
 use sqlx::{Connection, PgConnection};
 
+use crate::cli::Dead;
 use crate::suite::{self, Selection};
 use crate::terminal::say;
-use crate::{demo, doctor, explain, migrate, private, process, signals, up};
+use crate::{dead, demo, doctor, explain, migrate, private, process, signals, up};
 
 /// `kontor serve`.
 ///
@@ -128,6 +129,24 @@ pub async fn demo(config: Option<&Path>, url: Option<String>, password: &str) ->
     let loaded = demo::load(&url, password).await?;
     say(format!("{loaded}; sign in as {} with {password}", demo::EMAIL));
     Ok(ExitCode::SUCCESS)
+}
+
+/// `kontor events dead`.
+///
+/// # Errors
+/// When a setting can't be read, or the database or the broker can't be reached.
+pub async fn dead(config: Option<&Path>, command: Dead) -> Result<ExitCode> {
+    let settings = private::settings(config)?;
+    let found = match command {
+        Dead::List { service } => dead::list(&settings, service.as_deref()).await?,
+        Dead::Show { service, id } => dead::show(&settings, &service, &id).await?,
+        Dead::Retry { service, id, all: _ } => dead::retry(&settings, &service, id.as_deref()).await?,
+    };
+    Ok(if found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// `kontor doctor`.

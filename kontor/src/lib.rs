@@ -8,6 +8,7 @@
 mod children;
 pub mod cli;
 pub mod commands;
+mod dead;
 pub mod demo;
 pub mod doctor;
 pub mod migrate;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use kontor::cli::{Cli, Command, KeysCommand};
+use kontor::cli::{Cli, Command, Events, KeysCommand};
 use kontor::commands;
 
 #[global_allocator]
@@ -21,6 +21,9 @@ async fn main() -> ExitCode {
             command: KeysCommand::Rotate,
         } => commands::rotate_keys(config),
         Command::Demo { url, password } => commands::demo(config, url, &password).await,
+        Command::Events {
+            command: Events::Dead { command },
+        } => commands::dead(config, command).await,
         Command::Doctor => commands::doctor(config).await,
     };
     outcome.unwrap_or_else(|error| {

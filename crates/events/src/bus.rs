@@ -77,6 +77,22 @@ impl Bus {
         }
     }
 
+    /// The first dead messages of a service with the broker, each with the reason.
+    pub(crate) async fn dead(&self, service: &str, limit: usize) -> Result<Vec<(Message, String)>, Away> {
+        match &self.transport {
+            Transport::Amqp(amqp) => amqp.dead(service, limit).await,
+            Transport::InProcess(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Has the broker deliver a dead message of a service again; true when there is one of this id.
+    pub(crate) async fn retry_dead(&self, service: &str, id: &str) -> Result<bool, Away> {
+        match &self.transport {
+            Transport::Amqp(amqp) => amqp.retry_dead(service, id).await,
+            Transport::InProcess(_) => Ok(false),
+        }
+    }
+
     /// Whether dead messages are this process's to keep.
     pub(crate) fn keeps_the_dead(&self) -> bool {
         matches!(self.transport, Transport::InProcess(_))

@@ -61,3 +61,29 @@ pub(crate) async fn bury(
     .await?;
     Ok(())
 }
+
+/// Moves a message that the in-process bus gave up into the outbox: the relay gives it to all who hear its type, and those
+/// who have its effect know it.
+pub(crate) async fn revive(
+    conn: &mut PgConnection,
+    consumer: &str,
+    message_id: &str,
+) -> Result<bool, sqlx::Error> {
+    let revived = sqlx::query(
+        "with dead as (
+             delete from dead_letters
+             where consumer = $1
+               and message_id = $2
+             returning message_id, type, payload, headers
+         )
+         insert into outbox (id, type, payload, headers)
+         select message_id::uuid, type, payload, headers
+         from dead
+         on conflict on constraint outbox_pk do nothing",
+    )
+    .bind(consumer)
+    .bind(message_id)
+    .execute(conn)
+    .await?;
+    Ok(revived.rows_affected() == 1)
+}

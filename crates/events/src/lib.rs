@@ -19,6 +19,7 @@
 mod amqp;
 mod bus;
 mod consumer;
+mod dead;
 mod in_process;
 mod inbox;
 mod message;
@@ -30,6 +31,7 @@ mod trace;
 
 pub use bus::{Bus, BusError};
 pub use consumer::{Consumer, Delivery, Handle};
+pub use dead::{DeadLetter, DeadLetters};
 pub use outgoing::{Headers, Outgoing};
 pub use relay::Relay;
 

@@ -83,6 +83,19 @@ impl RabbitMq {
         Ok(broker)
     }
 
+    /// The URL of the node whose data is in `<home>/rabbitmq`, if there is one: running or not, somebody else keeps it.
+    ///
+    /// # Errors
+    /// When its password can't be read.
+    pub fn known(home: &Path) -> Result<Option<String>> {
+        let Ok(text) = fs::read_to_string(home.join("rabbitmq/ports")) else {
+            return Ok(None);
+        };
+        let port = text.split_whitespace().next().unwrap_or_default();
+        let password = Passwords::of_file(home.join("passwords.json")).of("rabbitmq")?;
+        Ok(Some(format!("amqp://{USER}:{password}@127.0.0.1:{port}/%2f")))
+    }
+
     /// The URL that services connect to.
     #[must_use]
     pub fn url(&self) -> String {

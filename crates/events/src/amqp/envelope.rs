@@ -89,6 +89,16 @@ pub(super) fn message(properties: &BasicProperties, payload: Vec<u8>) -> Message
     }
 }
 
+/// The broker's word for why it gave a message up: `rejected` by the service, `delivery_limit`.
+pub(super) fn death(properties: &BasicProperties) -> String {
+    let headers = properties.headers().clone().unwrap_or_default();
+    headers
+        .inner()
+        .get("x-first-death-reason")
+        .and_then(as_text)
+        .unwrap_or_default()
+}
+
 fn as_text(value: &AMQPValue) -> Option<String> {
     match value {
         AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok().map(str::to_owned),

@@ -1,5 +1,6 @@
 //! RabbitMQ: a topic exchange for all, a quorum queue for each consuming service, and one for its dead messages.
 
+mod dead;
 mod envelope;
 mod link;
 mod publish;

@@ -16,6 +16,11 @@ pub(super) fn queue(service: &str) -> String {
     format!("{service}.events")
 }
 
+/// The queue of its dead messages.
+pub(super) fn dead_queue(service: &str) -> String {
+    format!("{}.dead", queue(service))
+}
+
 pub(super) async fn declare_exchange(channel: &Channel) -> lapin::Result<()> {
     let options = ExchangeDeclareOptions {
         durable: true,
@@ -34,7 +39,7 @@ pub(super) async fn declare_exchange(channel: &Channel) -> lapin::Result<()> {
 /// The queue of a service with its dead-letter queue, bound to types of messages.
 pub(super) async fn declare_queue(channel: &Channel, service: &str, kinds: &[String]) -> lapin::Result<()> {
     let name = queue(service);
-    let dead = format!("{name}.dead");
+    let dead = dead_queue(service);
     channel
         .queue_declare(
             dead.as_str().into(),

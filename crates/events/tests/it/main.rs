@@ -3,5 +3,6 @@
 
 mod between;
 mod breaking;
+mod dead;
 mod due;
 mod world;
