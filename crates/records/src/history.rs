@@ -32,6 +32,32 @@ pub async fn list<R: Record>(
     size: i32,
     token: &str,
 ) -> Result<Page, Error> {
+    page::<R>(tx, caller, record, None, size, token).await
+}
+
+/// The changes of one field of a record, by its name in the history.
+///
+/// # Errors
+/// As [`list`].
+pub async fn of_field<R: Record>(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    record: Uuid,
+    field: &'static str,
+    size: i32,
+    token: &str,
+) -> Result<Page, Error> {
+    page::<R>(tx, caller, record, Some(field), size, token).await
+}
+
+async fn page<R: Record>(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    record: Uuid,
+    field: Option<&'static str>,
+    size: i32,
+    token: &str,
+) -> Result<Page, Error> {
     let mut errors = FieldErrors::new();
     let size = page_size(size, &mut errors);
     let before = before(token, record, &mut errors);
@@ -45,12 +71,14 @@ pub async fn list<R: Record>(
          where company_id = $1
            and record_id = $2
            and ($3::uuid is null or id < $3)
+           and ($4::text is null or field = $4)
          order by id desc
-         limit $4",
+         limit $5",
     )
     .bind(caller.company_id())
     .bind(record)
     .bind(before)
+    .bind(field)
     .bind(i64::try_from(size + 1).unwrap_or(i64::MAX))
     .fetch_all(tx)
     .await?;

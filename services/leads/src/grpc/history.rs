@@ -1,11 +1,11 @@
-//! `LeadHistoryService`. Duplicates, merges and the history of scores are not built yet.
+//! `LeadHistoryService`. Duplicates and merges are not built yet.
 
 use kontor_chassis::Caller;
 use kontor_proto::leads::v1::{self, lead_history_service_server::LeadHistoryService};
 use kontor_records::history::Page;
 use tonic::{Request, Response};
 
-use super::{Answer, Grpc};
+use super::{Answer, Grpc, now};
 
 #[tonic::async_trait]
 impl LeadHistoryService for Grpc {
@@ -22,5 +22,13 @@ impl LeadHistoryService for Grpc {
             changes,
             next_page_token,
         }))
+    }
+    async fn list_lead_scores(
+        &self,
+        request: Request<v1::ListLeadScoresRequest>,
+    ) -> Answer<v1::ListLeadScoresResponse> {
+        let caller = Caller::of(&request)?;
+        let scores = self.leads.scores(&caller, request.get_ref(), now()).await?;
+        Ok(Response::new(scores))
     }
 }

@@ -6,7 +6,7 @@ use kontor_records::{Choice, Record, query::Page};
 use tonic::{Request, Response};
 
 use super::{Answer, Grpc, now};
-use crate::{scoring::Factor, service::reason, states::Step};
+use crate::{service::reason, states::Step};
 
 #[tonic::async_trait]
 impl LeadService for Grpc {
@@ -150,7 +150,7 @@ impl LeadService for Grpc {
         let answer = v1::ScoreLeadResponse {
             score: score.total,
             rating: lead.rating.map(Choice::number),
-            factors: score.factors.into_iter().map(factor).collect(),
+            factors: score.factors.into_iter().map(Into::into).collect(),
         };
         Ok(Response::new(answer))
     }
@@ -188,20 +188,5 @@ impl LeadService for Grpc {
         Ok(Response::new(v1::BulkActionLeadsResponse {
             result: Some(result),
         }))
-    }
-}
-
-fn factor(factor: Factor) -> v1::ScoreFactor {
-    let Factor {
-        factor,
-        points,
-        max_points,
-        reason,
-    } = factor;
-    v1::ScoreFactor {
-        factor: factor.to_owned(),
-        points,
-        max_points,
-        reason,
     }
 }

@@ -68,7 +68,8 @@ pub(crate) async fn first_made_behind(
     .await
 }
 
-/// Writes scores. That is no change of the lead by anybody: its version, its history and its `updated_at` stay.
+/// Writes scores, and remembers them in the history. That is no change of the lead by anybody: its version and its
+/// `updated_at` stay.
 pub(crate) async fn set_scores(
     conn: &mut PgConnection,
     company: Uuid,
@@ -78,16 +79,29 @@ pub(crate) async fn set_scores(
         return Ok(());
     }
     let (ids, totals): (Vec<Uuid>, Vec<i32>) = scores.iter().copied().unzip();
+    let notes: Vec<Uuid> = scores.iter().map(|_| Uuid::now_v7()).collect();
     sqlx::query(
-        "update leads.leads
-         set score = s.score
-         from unnest($2::uuid[], $3::int[]) as s (id, score)
-         where leads.company_id = $1
-           and leads.id = s.id",
+        "with scored as (
+             select l.company_id, l.id, l.score as before, s.score as after, s.note
+             from unnest($2::uuid[], $3::int[], $4::uuid[]) as s (id, score, note)
+             join leads.leads as l on l.company_id = $1 and l.id = s.id
+             for no key update of l
+         ),
+         noted as (
+             insert into history (company_id, record_id, id, at, actor, action, field, before, after)
+             select company_id, id, note, now(), null, 'rescored', 'score', before::text, after::text
+             from scored
+         )
+         update leads.leads
+         set score = scored.after
+         from scored
+         where leads.company_id = scored.company_id
+           and leads.id = scored.id",
     )
     .bind(company)
     .bind(ids)
     .bind(totals)
+    .bind(notes)
     .execute(conn)
     .await?;
     Ok(())

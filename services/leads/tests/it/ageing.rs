@@ -1,6 +1,9 @@
 //! Scores that change without anybody changing the lead.
 
-use kontor_proto::leads::v1::{self, lead_scoring_service_server::LeadScoringService};
+use kontor_proto::leads::v1::{
+    self, lead_history_service_server::LeadHistoryService, lead_scoring_service_server::LeadScoringService,
+    lead_service_server::LeadService,
+};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -75,4 +78,64 @@ async fn new_weights_score_every_lead_in_the_background() {
         .unwrap();
     assert_eq!(saved, scoring);
     world.until_score(&lead.id, 42).await;
+}
+
+#[tokio::test]
+async fn the_scores_a_lead_had_are_told_newest_first_with_what_caused_them() {
+    let world = World::new().await;
+    let lead = world.create(named("Scored")).await.unwrap();
+    let phone = v1::Lead {
+        phone: Some("+1 555 0100".into()),
+        ..v1::Lead::default()
+    };
+    world.update(&lead.id, phone, &["phone"]).await.unwrap();
+    let title = v1::Lead {
+        title: Some("Boss".into()),
+        ..v1::Lead::default()
+    };
+    world.update(&lead.id, title, &["title"]).await.unwrap();
+    // As time does it.
+    let mut tx = world.begin().await;
+    sqlx::query("update leads.leads set created_at = created_at - interval '31 days' where company_id = $1")
+        .bind(world.company)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let score = world.asks(v1::ScoreLeadRequest {
+        id: lead.id.clone(),
+        etag: String::new(),
+    });
+    answer(world.grpc.score_lead(score).await).unwrap();
+
+    let page = async |page_size: i32, page_token: &str| {
+        let request = world.asks(v1::ListLeadScoresRequest {
+            id: lead.id.clone(),
+            page_size,
+            page_token: page_token.to_owned(),
+        });
+        answer(world.grpc.list_lead_scores(request).await).unwrap()
+    };
+    let all = page(0, "").await;
+    let shown: Vec<_> = all
+        .scores
+        .iter()
+        .map(|score| (score.before, score.score, score.cause.as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (Some(15), 5, "rescored"),
+            (Some(10), 15, "updated"),
+            (None, 10, "created")
+        ]
+    );
+    let total: i32 = all.scores[0].factors.iter().map(|factor| factor.points).sum();
+    assert_eq!(total, 5, "the present one shows what it is made of");
+    assert_eq!(all.scores[1].by, Some(world.user.to_string()));
+    let first = page(1, "").await;
+    let second = page(1, &first.next_page_token).await;
+    assert_eq!(second.next_page_token, "");
+    let paged: Vec<_> = first.scores.into_iter().chain(second.scores).collect();
+    assert_eq!(paged, all.scores);
 }
