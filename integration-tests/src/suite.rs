@@ -289,6 +289,11 @@ impl Suite {
         self.running().postgres.lock().await.admin_url()
     }
 
+    /// The broker's URL.
+    pub async fn broker_url(&self) -> String {
+        self.running().broker.lock().await.url()
+    }
+
     /// The database's URL for the login role of a service.
     pub async fn role_url(&self, service: &str) -> String {
         self.running()

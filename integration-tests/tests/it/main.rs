@@ -18,6 +18,7 @@ mod auth;
 mod bad_input;
 mod conversion;
 mod deals;
+mod delivery;
 mod exporting;
 mod idempotency;
 mod importing;
@@ -48,6 +49,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         bad_input::trials(suite),
         conversion::trials(suite),
         deals::trials(suite),
+        delivery::trials(suite),
         tenancy::trials(suite),
         tracing::trials(suite),
     ]
