@@ -6,7 +6,7 @@
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`fields`] (what a company defines itself), [`write`](mod@write) (one statement that saves, remembers and tells),
 //! [`query`] and [`filter`] (lists), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
-//! [`territories`].
+//! [`territories`], [`saga`] (taking part in what another service conducts).
 
 pub mod admit;
 pub mod bulk;
@@ -26,6 +26,7 @@ mod macros;
 pub mod query;
 pub mod record;
 pub mod refs;
+pub mod saga;
 pub mod stats;
 pub mod territories;
 pub mod transfer;

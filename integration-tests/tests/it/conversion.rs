@@ -39,6 +39,12 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
             unknown_references,
         ),
         trial(suite, "conversion::that_cannot_succeed_is_undone", undone),
+        trial(suite, "conversion::is_previewed_with_nothing_saved", previewed),
+        trial(
+            suite,
+            "conversion::is_taken_back_while_untouched_and_done_again",
+            taken_back,
+        ),
         trial(
             suite,
             "conversion::of_a_disqualified_lead_is_a_conflict",
@@ -323,4 +329,142 @@ async fn never_converted(suite: &Suite) {
     api.get(&format!("/leads/{id}/conversion/"))
         .await
         .problem(404, "not_found");
+}
+
+async fn previewed(suite: &Suite) {
+    let api = suite.api().company().await;
+    let account = api
+        .post(
+            "/accounts/",
+            json!({"name": "Preview Inc", "website": "https://preview.example", "industry": "Steel"}),
+        )
+        .await
+        .expect(201);
+    let lead = json!({"last_name": "Before", "email": "before@preview.example", "company_name": "Somewhat Else",
+        "website": "preview.example", "industry": "Films", "phone": "+1 555 0100"});
+    let id = self::lead(&api, lead).await;
+    let path = format!("/leads/{id}/convert/preview/");
+    let plan = api.post(&path, json!({})).await.expect(200);
+    assert_eq!(plan["account"]["action"], "link", "{plan}");
+    assert_eq!(plan["account"]["id"], account["id"]);
+    let candidate = &plan["account"]["candidates"][0];
+    assert_eq!(
+        (&candidate["id"], &candidate["name"], &candidate["reason"]),
+        (&account["id"], &json!("Preview Inc"), &json!("domain"))
+    );
+    assert!(candidate["score"].as_f64().unwrap() > 0.5);
+    assert_eq!(
+        plan["account"]["writes"],
+        json!([{"field": "phone", "from": null, "to": "+1 555 0100"}])
+    );
+    assert_eq!(plan["contact"]["action"], "create");
+    assert_eq!(plan["deal"]["action"], "create");
+    let overwrite = api
+        .post(&path, json!({"fill": "overwrite", "create_deal": false}))
+        .await
+        .expect(200);
+    let writes = overwrite["account"]["writes"].as_array().unwrap();
+    assert!(writes.contains(&json!({"field": "industry", "from": "Steel", "to": "Films"})));
+    assert_eq!(overwrite["deal"], Value::Null);
+    assert_eq!(total(&api, "/contacts/").await, 0);
+    assert_eq!(total(&api, "/deals/").await, 0);
+    let unchanged = api
+        .get(&format!("/accounts/{}/", account["id"].as_str().unwrap()))
+        .await
+        .expect(200);
+    assert_eq!(unchanged, account);
+    assert_eq!(
+        api.get(&format!("/leads/{id}/")).await.expect(200)["status"],
+        "new"
+    );
+    let other = suite.api().company().await;
+    other.post(&path, json!({})).await.problem(404, "not_found");
+}
+
+async fn taken_back(suite: &Suite) {
+    let api = suite.api().company().await;
+    let id = lead(
+        &api,
+        json!({"last_name": "Returns", "company_name": "Return Co", "email": "returns@example.com"}),
+    )
+    .await;
+    api.post(&format!("/leads/{id}/qualify/"), json!({}))
+        .await
+        .expect(200);
+    let (convert, undo) = (
+        format!("/leads/{id}/convert/"),
+        format!("/leads/{id}/convert/undo/"),
+    );
+    let first = api.post(&convert, json!({"wait_seconds": 30})).await.expect(200);
+    let deal = first["conversion"]["deal_id"].as_str().unwrap();
+    let patched = api
+        .patch(&format!("/deals/{deal}/"), json!({"description": "worked on"}))
+        .await;
+    patched.expect(200);
+    let account = &first["conversion"]["account_id"];
+    let colleague = api
+        .post(
+            "/contacts/",
+            json!({"last_name": "Colleague", "account_id": account}),
+        )
+        .await
+        .expect(201);
+    let problem = api
+        .post(&undo, json!({}))
+        .await
+        .problem(409, "conversion_touched");
+    let mut touched: Vec<(&str, &str)> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["field"].as_str().unwrap(), error["code"].as_str().unwrap()))
+        .collect();
+    touched.sort_unstable();
+    let colleague = colleague["id"].as_str().unwrap();
+    let (by_contact, by_deal) = (format!("contacts.{colleague}"), format!("deals.{deal}"));
+    assert_eq!(
+        touched,
+        [(by_contact.as_str(), "linked"), (by_deal.as_str(), "changed")],
+        "{problem}"
+    );
+    assert_eq!(
+        api.get(&format!("/deals/{deal}/")).await.expect(200)["description"],
+        "worked on"
+    );
+
+    let id = lead(
+        &api,
+        json!({"last_name": "Clean", "company_name": "Clean Co", "email": "clean@example.com"}),
+    )
+    .await;
+    let (convert, undo) = (
+        format!("/leads/{id}/convert/"),
+        format!("/leads/{id}/convert/undo/"),
+    );
+    api.post(&undo, json!({})).await.problem(409, "wrong_state");
+    let before = api.get(&format!("/leads/{id}/")).await.expect(200);
+    let first = api.post(&convert, json!({"wait_seconds": 30})).await.expect(200);
+    let answer = api.post(&undo, json!({})).await;
+    assert!(matches!(answer.status.as_u16(), 200 | 202), "{}", answer.text);
+    eventually(30, "the conversion is taken back", async || {
+        api.get(&format!("/leads/{id}/conversion/")).await.expect(200)["state"] == "undone"
+    })
+    .await;
+    let back = api.get(&format!("/leads/{id}/")).await.expect(200);
+    for field in ["status", "score", "conversion"] {
+        assert_eq!(back[field], before[field], "{field} of {back}");
+    }
+    for (kind, one) in [
+        ("accounts", "account_id"),
+        ("contacts", "contact_id"),
+        ("deals", "deal_id"),
+    ] {
+        let made = first["conversion"][one].as_str().unwrap();
+        api.get(&format!("/{kind}/{made}/"))
+            .await
+            .problem(404, "not_found");
+    }
+    let again = api.post(&convert, json!({"wait_seconds": 30})).await.expect(200);
+    assert_eq!(again["conversion"]["state"], "completed");
+    assert_ne!(again["conversion"]["id"], first["conversion"]["id"]);
 }

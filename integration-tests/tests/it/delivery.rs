@@ -1,5 +1,6 @@
 //! Facts that arrive twice and out of order.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -80,11 +81,9 @@ async fn shuffled(suite: &Suite) {
             .await
             .expect(200);
     }
-    suite.quiet().await;
-
+    let before = settled(suite, api.company_id()).await;
     let heard = heard_of(&channel, &everything, api.company_id()).await;
     assert!(heard.len() > 100, "only {} facts", heard.len());
-    let before = fingerprint(suite.database(), api.company_id()).await.unwrap();
     let renamed: Vec<Heard> = heard.iter().map(Heard::renamed).collect();
     let mut all: Vec<&Heard> = heard.iter().chain(&renamed).collect();
     all.sort_by_key(|one| one.place());
@@ -117,9 +116,30 @@ async fn shuffled(suite: &Suite) {
         !missing
     })
     .await;
-    suite.quiet().await;
-    let after = fingerprint(suite.database(), api.company_id()).await.unwrap();
-    assert_eq!(after, before);
+    assert_eq!(settled(suite, api.company_id()).await, before);
+}
+
+/// The company's rows once everything it told has arrived: nothing waits to be told, and nothing has moved for a while.
+async fn settled(suite: &Suite, company: &str) -> BTreeMap<String, String> {
+    let mut last = BTreeMap::new();
+    let mut still = 0;
+    eventually(120, "the company has come to rest", async || {
+        let mut waiting = 0;
+        for schema in SCHEMAS {
+            let sql = format!("select count(*) from {schema}.outbox where headers ->> 'company' = $1");
+            waiting += sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql))
+                .bind(company)
+                .fetch_one(suite.database())
+                .await
+                .unwrap();
+        }
+        let now = fingerprint(suite.database(), company).await.unwrap();
+        still = if waiting == 0 && now == last { still + 1 } else { 0 };
+        last = now;
+        still >= 40
+    })
+    .await;
+    last
 }
 
 /// A queue that gets every message from now on.

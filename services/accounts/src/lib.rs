@@ -3,11 +3,10 @@
 //! Neighbours: leads asks for the account of a conversion ([`service::convert`]); identity tells of members, who own
 //! accounts; contacts and deals refer to accounts and learn of them by `AccountsChanged`.
 //!
-//! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`conversion`] (what a lead
-//! writes into one), [`territory`] (a part of the market), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`territory`] (a part of
+//! the market), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
 pub mod bulk;
-pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
@@ -23,6 +22,7 @@ pub mod territory;
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::accounts::v1::{
+    account_conversion_service_server::AccountConversionServiceServer,
     account_history_service_server::AccountHistoryServiceServer,
     account_service_server::AccountServiceServer, account_setup_service_server::AccountSetupServiceServer,
     account_transfer_service_server::AccountTransferServiceServer,
@@ -67,6 +67,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
         .add_service(AccountHistoryServiceServer::new(grpc.clone()))
         .add_service(AccountSetupServiceServer::new(grpc.clone()))
+        .add_service(AccountConversionServiceServer::new(grpc.clone()))
         .add_service(AccountTransferServiceServer::new(grpc.clone()))
         .add_service(TerritoryServiceServer::new(grpc)))
 }

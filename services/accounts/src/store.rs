@@ -3,8 +3,8 @@
 pub mod counts;
 pub mod hierarchy;
 pub mod jobs;
-pub mod steps;
 
+use kontor_records::saga::Candidate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -63,4 +63,76 @@ pub async fn lock_territories(conn: &mut PgConnection, company: Uuid) -> Result<
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Accounts that a person may take for this one: same name, same domain, same telephone number; the best five.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn candidates(
+    conn: &mut PgConnection,
+    company: Uuid,
+    name_key: &str,
+    domain: Option<&str>,
+    phone: Option<&str>,
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    sqlx::query_as(
+        "select id, reason, score
+         from (
+             select distinct on (a.id) a.id, m.reason, m.score
+             from accounts.accounts as a
+             cross join lateral (
+                 values
+                     ('name', 0.95::float8, a.name_key = $2),
+                     ('domain', 0.9::float8, a.domain = $3),
+                     ('phone', 0.7::float8, $4 <> '' and regexp_replace(a.phone, '[^0-9]', '', 'g') = $4)
+             ) as m (reason, score, fits)
+             where a.company_id = $1
+               and a.deleted_at is null
+               and (a.name_key = $2 or a.domain = $3 or ($4 <> '' and a.search like '% ' || $4 || '%'))
+               and m.fits
+             order by a.id, m.score desc
+         ) as found
+         order by score desc, id
+         limit 5",
+    )
+    .bind(company)
+    .bind(name_key)
+    .bind(domain)
+    .bind(digits(phone))
+    .fetch_all(conn)
+    .await
+}
+
+/// The digits of a telephone number, when they are enough to tell one from another.
+fn digits(phone: Option<&str>) -> String {
+    let digits: String = phone
+        .unwrap_or_default()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    if digits.len() < 6 { String::new() } else { digits }
+}
+
+/// Accounts that belong to this one, at most 20.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn parts_of(
+    conn: &mut PgConnection,
+    company: Uuid,
+    account: Option<Uuid>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id
+         from accounts.accounts
+         where company_id = $1
+           and parent_id = $2
+           and deleted_at is null
+         limit 20",
+    )
+    .bind(company)
+    .bind(account)
+    .fetch_all(conn)
+    .await
 }

@@ -1,5 +1,6 @@
 //! Decode, one call, encode.
 
+mod conversion;
 mod history;
 mod setup;
 mod transfer;

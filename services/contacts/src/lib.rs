@@ -3,11 +3,10 @@
 //! Neighbours: leads asks for the contact of a conversion ([`service::convert`]); identity tells of members, who own
 //! contacts; accounts tells of accounts, where contacts work; deals learn of contacts by `ContactsChanged`.
 //!
-//! Reading order: [`model`] (what a contact is), [`conversion`] (what a lead writes into one), [`service`] (the
-//! use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! Reading order: [`model`] (what a contact is), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is
+//! heard), [`grpc`].
 
 pub mod bulk;
-pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
@@ -21,6 +20,7 @@ pub mod store;
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::contacts::v1::{
+    contact_conversion_service_server::ContactConversionServiceServer,
     contact_history_service_server::ContactHistoryServiceServer,
     contact_service_server::ContactServiceServer, contact_setup_service_server::ContactSetupServiceServer,
     contact_transfer_service_server::ContactTransferServiceServer,
@@ -58,5 +58,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))
         .add_service(ContactHistoryServiceServer::new(grpc.clone()))
         .add_service(ContactSetupServiceServer::new(grpc.clone()))
+        .add_service(ContactConversionServiceServer::new(grpc.clone()))
         .add_service(ContactTransferServiceServer::new(grpc)))
 }

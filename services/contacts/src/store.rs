@@ -1,7 +1,6 @@
 //! Every line of SQL of contacts that the machinery of records doesn't write, on a borrowed connection.
 
-pub mod steps;
-
+use kontor_records::saga::Candidate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -126,6 +125,79 @@ pub async fn primaries_of(
     )
     .bind(company)
     .bind(accounts)
+    .fetch_all(conn)
+    .await
+}
+
+/// Contacts that a person may take for this one: same e-mail address, same telephone number, same name; the best five.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn candidates(
+    conn: &mut PgConnection,
+    company: Uuid,
+    full_name: &str,
+    email: Option<&str>,
+    phones: [Option<&str>; 2],
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    let phones: Vec<String> = phones.into_iter().flatten().filter_map(digits).collect();
+    sqlx::query_as(
+        "select id, reason, score
+         from (
+             select distinct on (c.id) c.id, m.reason, m.score
+             from contacts.contacts as c
+             cross join lateral (
+                 values
+                     ('email', 1::float8, lower(c.email) = lower($2)),
+                     (
+                         'phone',
+                         0.7::float8,
+                         regexp_replace(c.phone, '[^0-9]', '', 'g') = any($3)
+                         or regexp_replace(c.mobile, '[^0-9]', '', 'g') = any($3)
+                     ),
+                     ('name', 0.6::float8, lower(c.full_name) = lower($4))
+             ) as m (reason, score, fits)
+             where c.company_id = $1
+               and c.deleted_at is null
+               and m.fits
+             order by c.id, m.score desc
+         ) as found
+         order by score desc, id
+         limit 5",
+    )
+    .bind(company)
+    .bind(email)
+    .bind(phones)
+    .bind(full_name)
+    .fetch_all(conn)
+    .await
+}
+
+/// The digits of a telephone number, when they are enough to tell one from another.
+fn digits(phone: &str) -> Option<String> {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    (digits.len() >= 6).then_some(digits)
+}
+
+/// Contacts of an account, at most 20 and one.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn of_account(
+    conn: &mut PgConnection,
+    company: Uuid,
+    account: Option<Uuid>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id
+         from contacts.contacts
+         where company_id = $1
+           and account_id = $2
+           and deleted_at is null
+         limit 21",
+    )
+    .bind(company)
+    .bind(account)
     .fetch_all(conn)
     .await
 }

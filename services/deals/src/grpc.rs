@@ -1,5 +1,6 @@
 //! Decode, one call, encode.
 
+mod conversion;
 mod forecast;
 mod history;
 mod pipelines;

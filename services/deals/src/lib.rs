@@ -5,11 +5,10 @@
 //! accounts, contacts and leads tell of the records that a deal refers to.
 //!
 //! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`company`] and [`month`] (what sums are
-//! made in), [`conversion`] (what a lead writes into one), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! made in), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
 pub mod bulk;
 pub mod company;
-pub mod conversion;
 pub mod error;
 pub mod events;
 pub mod grpc;
@@ -24,6 +23,7 @@ pub mod store;
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::deals::v1::{
+    deal_conversion_service_server::DealConversionServiceServer,
     deal_forecast_service_server::DealForecastServiceServer,
     deal_history_service_server::DealHistoryServiceServer, deal_service_server::DealServiceServer,
     deal_setup_service_server::DealSetupServiceServer,
@@ -60,5 +60,6 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         .add_service(DealForecastServiceServer::new(grpc.clone()))
         .add_service(DealHistoryServiceServer::new(grpc.clone()))
         .add_service(DealSetupServiceServer::new(grpc.clone()))
+        .add_service(DealConversionServiceServer::new(grpc.clone()))
         .add_service(DealTransferServiceServer::new(grpc)))
 }

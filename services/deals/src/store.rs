@@ -4,9 +4,9 @@ pub mod companies;
 pub mod pipelines;
 pub mod quotas;
 pub mod stages;
-pub mod steps;
 pub mod sums;
 
+use kontor_records::saga::Candidate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -157,4 +157,56 @@ pub async fn spread(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Resu
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Open deals that a person may take for this one: those of the same name, first the account's own; the best five.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn candidates(
+    conn: &mut PgConnection,
+    company: Uuid,
+    name: &str,
+    account: Option<Uuid>,
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    sqlx::query_as(
+        "select id, 'name' as reason, case when account_id = $3 then 0.9::float8 else 0.6::float8 end as score
+         from deals.deals
+         where company_id = $1
+           and lower(name) = lower($2)
+           and status = 'open'
+           and deleted_at is null
+         order by score desc, id
+         limit 5",
+    )
+    .bind(company)
+    .bind(name)
+    .bind(account)
+    .fetch_all(conn)
+    .await
+}
+
+/// Deals with an account or a contact, at most 20 and one.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn with(
+    conn: &mut PgConnection,
+    company: Uuid,
+    account: Option<Uuid>,
+    contact: Option<Uuid>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select id
+         from deals.deals
+         where company_id = $1
+           and (account_id = $2 or contact_ids && array[$3])
+           and deleted_at is null
+         limit 21",
+    )
+    .bind(company)
+    .bind(account)
+    .bind(contact)
+    .fetch_all(conn)
+    .await
 }

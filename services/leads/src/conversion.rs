@@ -14,6 +14,7 @@ choice! {
         Running = "running",
         Completed = "completed",
         Failed = "failed",
+        Undoing = "undoing",
         Undone = "undone",
     }
 }
@@ -61,6 +62,8 @@ pub struct Linked {
     pub id: Uuid,
     /// It was there before.
     pub matched_existing: bool,
+    /// What was done is taken back.
+    pub undone: bool,
 }
 
 /// Why a conversion failed.
@@ -124,9 +127,11 @@ pub struct Conversion {
     pub deal: Option<Linked>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Who asked for it to be taken back.
+    pub undo_requested_by: Option<Uuid>,
     /// When it began.
     pub started_at: OffsetDateTime,
-    /// When it ended.
+    /// When it ended, or was taken back.
     pub finished_at: Option<OffsetDateTime>,
 }
 
@@ -136,7 +141,10 @@ impl Conversion {
     pub fn awaited(&self) -> Option<Part> {
         match self.state {
             ConversionState::Running => self.parts().find(|part| self.linked(*part).is_none()),
-            ConversionState::Completed | ConversionState::Failed | ConversionState::Undone => None,
+            ConversionState::Completed
+            | ConversionState::Failed
+            | ConversionState::Undoing
+            | ConversionState::Undone => None,
         }
     }
 
@@ -174,6 +182,53 @@ impl Conversion {
         true
     }
 
+    /// Whether nothing is left to wait for.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.state, ConversionState::Running | ConversionState::Undoing)
+    }
+
+    /// Begins to take it back, when it is completed.
+    pub fn begin_undo(&mut self, by: Option<Uuid>) -> bool {
+        if self.state != ConversionState::Completed {
+            return false;
+        }
+        self.state = ConversionState::Undoing;
+        self.undo_requested_by = by;
+        true
+    }
+
+    /// Notes that a part is taken back. True when that was the last.
+    pub fn take_back(&mut self, part: Part, now: OffsetDateTime) -> bool {
+        if self.state != ConversionState::Undoing {
+            return false;
+        }
+        let linked = match part {
+            Part::Account => &mut self.account,
+            Part::Contact => &mut self.contact,
+            Part::Deal => &mut self.deal,
+        };
+        if let Some(linked) = linked {
+            linked.undone = true;
+        }
+        let left = self
+            .parts()
+            .any(|part| self.linked(part).is_some_and(|linked| !linked.undone));
+        if !left {
+            self.state = ConversionState::Undone;
+            self.finished_at = Some(now);
+        }
+        !left
+    }
+
+    /// The record of a part, if this conversion made it.
+    #[must_use]
+    pub fn made(&self, part: Part) -> Option<Uuid> {
+        self.linked(part)
+            .filter(|linked| !linked.matched_existing)
+            .map(|linked| linked.id)
+    }
+
     /// What the lead became, once all is done.
     #[must_use]
     pub fn became(&self) -> BecameOf {
@@ -187,10 +242,10 @@ impl Conversion {
         }
     }
 
-    /// For an answer. A failed conversion names no records: nothing of them is left.
+    /// For an answer. A failed or undone conversion names no records: nothing of them is left.
     #[must_use]
     pub fn to_message(&self) -> v1::Conversion {
-        let standing = matches!(self.state, ConversionState::Running | ConversionState::Completed);
+        let standing = !matches!(self.state, ConversionState::Failed | ConversionState::Undone);
         let id = |part| {
             self.linked(part)
                 .filter(|_| standing)
@@ -227,7 +282,10 @@ impl Conversion {
         let failed = self.failure.as_ref().is_some_and(|failure| failure.part == part);
         let state = match (self.state, self.linked(part)) {
             _ if failed => State::Failed,
-            (ConversionState::Running | ConversionState::Completed, Some(_)) => State::Completed,
+            (ConversionState::Undoing, Some(linked)) if linked.undone => State::Undone,
+            (ConversionState::Running | ConversionState::Completed | ConversionState::Undoing, Some(_)) => {
+                State::Completed
+            }
             (ConversionState::Failed | ConversionState::Undone, Some(_)) => State::Undone,
             (ConversionState::Running, None) if self.awaited() == Some(part) => State::Running,
             (_, None) => State::Pending,
@@ -284,6 +342,7 @@ mod tests {
             contact: None,
             deal: None,
             failure: None,
+            undo_requested_by: None,
             started_at: NOW,
             finished_at: None,
         }
@@ -293,6 +352,7 @@ mod tests {
         Linked {
             id: Uuid::now_v7(),
             matched_existing: false,
+            undone: false,
         }
     }
 
@@ -331,6 +391,27 @@ mod tests {
         assert!(conversion.complete(NOW));
         assert!(!conversion.complete(NOW));
         assert_eq!(conversion.to_message().state(), v1::ConversionState::Completed);
+    }
+
+    #[test]
+    fn it_is_undone_when_every_part_is_taken_back() {
+        let mut conversion = conversion(false);
+        assert!(!conversion.begin_undo(None), "it is at work");
+        conversion.take(Part::Account, linked());
+        conversion.take(Part::Contact, linked());
+        assert!(conversion.complete(NOW));
+        assert!(
+            !conversion.take_back(Part::Account, NOW),
+            "nobody has asked for it"
+        );
+        assert!(conversion.begin_undo(None));
+        assert!(!conversion.take_back(Part::Deal, NOW), "there is no deal");
+        assert!(!conversion.take_back(Part::Contact, NOW));
+        assert_eq!(states(&conversion), [State::Completed, State::Undone]);
+        assert!(conversion.take_back(Part::Account, NOW));
+        assert_eq!(states(&conversion), [State::Undone, State::Undone]);
+        assert_eq!(conversion.to_message().account_id, None);
+        assert!(!conversion.begin_undo(None));
     }
 
     #[test]

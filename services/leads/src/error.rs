@@ -1,9 +1,10 @@
 //! What leads refuses by its own rules.
 
 use kontor_chassis as chassis;
+use kontor_proto::records::v1::SagaTouch;
 use kontor_records::Choice;
 
-use crate::{model::LeadStatus, states::Step};
+use crate::{conversion::ConversionState, model::LeadStatus, states::Step};
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,12 @@ pub enum Error {
     /// A step of the conversion can't be done, and what it had done is taken back.
     #[error("{0}")]
     ConversionFailed(String),
+    /// Its conversion is being taken back.
+    #[error("The lead's conversion is being taken back; wait until that has ended.")]
+    Undoing,
+    /// There is no conversion to take back.
+    #[error("The lead is {} and has no conversion to take back.", .0.word())]
+    NotConverted(LeadStatus),
     /// A reason is needed.
     #[error("A reason is required.")]
     ReasonRequired,
@@ -57,6 +64,8 @@ impl Error {
             Self::Converting => "lead_converting",
             Self::NeverConverted => "not_found",
             Self::ConversionFailed(_) => "conversion_failed",
+            Self::Undoing => "lead_converting",
+            Self::NotConverted(_) => "wrong_state",
             Self::ReasonRequired => "required",
             Self::ReasonTooLong => "too_long",
             Self::WaitOutOfRange => "out_of_range",
@@ -81,8 +90,39 @@ impl From<Error> for chassis::Error {
             Error::ConversionFailed(reason) => Self::conflict(code, detail)
                 .with_member("state", "failed")
                 .with_member("reason", reason),
+            Error::Undoing => {
+                Self::conflict(code, detail).with_member("state", ConversionState::Undoing.word())
+            }
+            Error::NotConverted(state) => Self::conflict(code, detail).with_member("state", state.word()),
             Error::ReasonRequired | Error::ReasonTooLong => Self::invalid_field("reason", code, detail),
             Error::WaitOutOfRange => Self::invalid_field("wait_seconds", code, detail),
         }
     }
+}
+
+/// What a conversion made was touched since: each record, and what happened to it.
+#[must_use]
+pub(crate) fn touched(touches: Vec<SagaTouch>) -> chassis::Error {
+    let mut errors = chassis::FieldErrors::new();
+    for SagaTouch {
+        kind,
+        id,
+        name,
+        reason,
+    } in touches
+    {
+        let what = match reason.as_str() {
+            "changed" => "was changed since the conversion",
+            "deleted" => "was deleted since the conversion",
+            _ => "is linked to what the conversion made",
+        };
+        let message = format!("The {kind} {name} ({id}) {what}.");
+        errors.push(format!("{kind}s.{id}"), reason, message);
+    }
+    let detail = "What the conversion made was touched since; see the list.";
+    let touched = chassis::Error::conflict("conversion_touched", detail);
+    errors
+        .into_vec()
+        .into_iter()
+        .fold(touched, chassis::Error::with_field)
 }

@@ -3,9 +3,12 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, timers::Timers};
 use kontor_proto::{
-    accounts::v1::{AccountStepCompleted, AccountStepFailed, TerritoriesChanged, TerritoryMovesRequested},
-    contacts::v1::{ContactStepCompleted, ContactStepFailed},
-    deals::v1::{DealStepCompleted, DealStepFailed},
+    accounts::v1::{
+        AccountStepCompleted, AccountStepFailed, AccountStepUndone, TerritoriesChanged,
+        TerritoryMovesRequested,
+    },
+    contacts::v1::{ContactStepCompleted, ContactStepFailed, ContactStepUndone},
+    deals::v1::{DealStepCompleted, DealStepFailed, DealStepUndone},
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1,
 };
@@ -21,7 +24,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    conversion::{Conversion, Part},
+    conversion::{Conversion, Linked, Part},
     model::Lead,
     service::{
         Leads,
@@ -32,50 +35,72 @@ use crate::{
 /// Asks a service for its part of a conversion. Asked again, it answers again.
 #[must_use]
 pub fn request(conversion: &Conversion, part: Part) -> Outgoing {
-    let text = |id: Option<Uuid>| id.map(|id| id.to_string());
-    let known =
-        |linked: &Option<crate::conversion::Linked>| text(linked.as_ref().map(|l| l.id)).unwrap_or_default();
-    let plan = &conversion.plan;
-    let context = Some(v1::ConversionContext {
-        conversion_id: conversion.id.to_string(),
-        lead: Some(conversion.lead.clone()),
-        owner_id: text(plan.owner_id),
-        requested_by: text(conversion.requested_by),
-        fill: plan.fill.number(),
-    });
     let (company, by) = (conversion.company_id, conversion.requested_by);
     let request = match part {
-        Part::Account => {
-            let request = v1::AccountStepRequested {
-                context,
-                given_account_id: text(plan.given_account_id),
-                new_account_id: plan.new_account_id.to_string(),
-            };
-            Outgoing::new(company, by, &request)
-        }
-        Part::Contact => {
-            let request = v1::ContactStepRequested {
-                context,
-                given_contact_id: text(plan.given_contact_id),
-                new_contact_id: plan.new_contact_id.to_string(),
-                account_id: known(&conversion.account),
-                account_name: conversion.account_name.clone().unwrap_or_default(),
-            };
-            Outgoing::new(company, by, &request)
-        }
-        Part::Deal => {
-            let request = v1::DealStepRequested {
-                context,
-                given_deal_id: text(plan.given_deal_id),
-                new_deal_id: text(plan.new_deal_id).unwrap_or_default(),
-                account_id: known(&conversion.account),
-                contact_id: known(&conversion.contact),
-                deal: plan.deal.clone(),
-            };
-            Outgoing::new(company, by, &request)
-        }
+        Part::Account => Outgoing::new(company, by, &account_step(conversion)),
+        Part::Contact => Outgoing::new(company, by, &contact_step(conversion)),
+        Part::Deal => Outgoing::new(company, by, &deal_step(conversion)),
     };
     request.about(conversion.id).addressed()
+}
+
+/// Asks every service to take back its part of a conversion. Asked again, it answers again.
+#[must_use]
+pub fn undo_request(conversion: &Conversion) -> Outgoing {
+    let request = v1::ConversionUndoRequested {
+        conversion_id: conversion.id.to_string(),
+    };
+    let by = conversion.undo_requested_by.or(conversion.requested_by);
+    Outgoing::new(conversion.company_id, by, &request)
+        .about(conversion.id)
+        .addressed()
+}
+
+pub(crate) fn account_step(conversion: &Conversion) -> v1::AccountStepRequested {
+    v1::AccountStepRequested {
+        context: Some(context(conversion)),
+        given_account_id: text(conversion.plan.given_account_id),
+        new_account_id: conversion.plan.new_account_id.to_string(),
+    }
+}
+
+pub(crate) fn contact_step(conversion: &Conversion) -> v1::ContactStepRequested {
+    v1::ContactStepRequested {
+        context: Some(context(conversion)),
+        given_contact_id: text(conversion.plan.given_contact_id),
+        new_contact_id: conversion.plan.new_contact_id.to_string(),
+        account_id: known(conversion.account.as_ref()),
+        account_name: conversion.account_name.clone().unwrap_or_default(),
+    }
+}
+
+pub(crate) fn deal_step(conversion: &Conversion) -> v1::DealStepRequested {
+    v1::DealStepRequested {
+        context: Some(context(conversion)),
+        given_deal_id: text(conversion.plan.given_deal_id),
+        new_deal_id: text(conversion.plan.new_deal_id).unwrap_or_default(),
+        account_id: known(conversion.account.as_ref()),
+        contact_id: known(conversion.contact.as_ref()),
+        deal: conversion.plan.deal.clone(),
+    }
+}
+
+fn context(conversion: &Conversion) -> v1::ConversionContext {
+    v1::ConversionContext {
+        conversion_id: conversion.id.to_string(),
+        lead: Some(conversion.lead.clone()),
+        owner_id: text(conversion.plan.owner_id),
+        requested_by: text(conversion.requested_by),
+        fill: conversion.plan.fill.number(),
+    }
+}
+
+fn text(id: Option<Uuid>) -> Option<String> {
+    id.map(|id| id.to_string())
+}
+
+fn known(linked: Option<&Linked>) -> String {
+    text(linked.map(|linked| linked.id)).unwrap_or_default()
 }
 
 /// Begins to hear, until the service shuts down.
@@ -83,10 +108,13 @@ pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
     Consumer::new(host, bus)
         .on::<AccountStepCompleted>(Reactions)
         .on::<AccountStepFailed>(Reactions)
+        .on::<AccountStepUndone>(Reactions)
         .on::<ContactStepCompleted>(Reactions)
         .on::<ContactStepFailed>(Reactions)
+        .on::<ContactStepUndone>(Reactions)
         .on::<DealStepCompleted>(Reactions)
         .on::<DealStepFailed>(Reactions)
+        .on::<DealStepUndone>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<TerritoriesChanged>(Moves(leads.territories().clone()))
         .on::<TerritoryMovesRequested>(Moves(leads.territories().clone()))
@@ -119,78 +147,48 @@ pub fn timers(host: &Host, leads: &Leads) -> Timers {
 struct Reactions;
 
 macro_rules! reaction {
-    ($completed:ident, $failed:ident, $part:expr, $id:ident, $name:ident) => {
-        impl Handle<$completed> for Reactions {
+    ($event:ident, $part:expr, $told:expr) => {
+        impl Handle<$event> for Reactions {
             async fn handle(
                 &self,
                 tx: &mut TenantTx,
                 delivery: &Delivery,
-                event: $completed,
+                event: $event,
             ) -> Result<(), Error> {
-                let $completed {
-                    conversion_id,
-                    $id: id,
-                    $name: name,
-                    matched_existing,
-                } = event;
-                let told = Told::Done {
-                    id,
-                    name,
-                    matched_existing,
-                };
-                saga::take(
-                    tx,
-                    delivery.company()?,
-                    &conversion_id,
-                    $part,
-                    told,
-                    OffsetDateTime::now_utc(),
-                )
-                .await
-            }
-        }
-
-        impl Handle<$failed> for Reactions {
-            async fn handle(
-                &self,
-                tx: &mut TenantTx,
-                delivery: &Delivery,
-                event: $failed,
-            ) -> Result<(), Error> {
-                let $failed {
-                    conversion_id,
-                    reason,
-                } = event;
-                let told = Told::Failed(reason);
-                saga::take(
-                    tx,
-                    delivery.company()?,
-                    &conversion_id,
-                    $part,
-                    told,
-                    OffsetDateTime::now_utc(),
-                )
-                .await
+                let (company, conversion) = (delivery.company()?, event.conversion_id.clone());
+                let read: fn($event) -> Told = $told;
+                let now = OffsetDateTime::now_utc();
+                saga::take(tx, company, &conversion, $part, read(event), now).await
             }
         }
     };
 }
 
-reaction!(
-    AccountStepCompleted,
-    AccountStepFailed,
-    Part::Account,
-    account_id,
-    account_name
-);
-reaction!(
-    ContactStepCompleted,
-    ContactStepFailed,
-    Part::Contact,
-    contact_id,
-    contact_name
-);
-reaction!(DealStepCompleted, DealStepFailed, Part::Deal, deal_id, deal_name);
+reaction!(AccountStepCompleted, Part::Account, |event| Told::Done {
+    id: event.account_id,
+    name: event.account_name,
+    matched_existing: event.matched_existing,
+});
+reaction!(AccountStepFailed, Part::Account, |event| Told::Failed(
+    event.reason
+));
+reaction!(AccountStepUndone, Part::Account, |_| Told::Undone);
+reaction!(ContactStepCompleted, Part::Contact, |event| Told::Done {
+    id: event.contact_id,
+    name: event.contact_name,
+    matched_existing: event.matched_existing,
+});
+reaction!(ContactStepFailed, Part::Contact, |event| Told::Failed(
+    event.reason
+));
+reaction!(ContactStepUndone, Part::Contact, |_| Told::Undone);
+reaction!(DealStepCompleted, Part::Deal, |event| Told::Done {
+    id: event.deal_id,
+    name: event.deal_name,
+    matched_existing: event.matched_existing,
+});
+reaction!(DealStepFailed, Part::Deal, |event| Told::Failed(event.reason));
+reaction!(DealStepUndone, Part::Deal, |_| Told::Undone);
 
 impl Handle<MembersChanged> for Reactions {
     async fn handle(

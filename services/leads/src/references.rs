@@ -3,15 +3,23 @@
 use kontor_chassis::{Caller, Error, FieldErrors, Kind, peers::Peers};
 use kontor_proto::{
     accounts::v1::{
-        GetAccountRequest, GetTerritoryRequest, account_service_client::AccountServiceClient,
-        territory_service_client::TerritoryServiceClient,
+        GetAccountRequest, GetTerritoryRequest, ListAccountTouchesRequest, PlanAccountStepRequest,
+        account_conversion_service_client::AccountConversionServiceClient,
+        account_service_client::AccountServiceClient, territory_service_client::TerritoryServiceClient,
     },
-    contacts::v1::{GetContactRequest, contact_service_client::ContactServiceClient},
+    contacts::v1::{
+        GetContactRequest, ListContactTouchesRequest, PlanContactStepRequest,
+        contact_conversion_service_client::ContactConversionServiceClient,
+        contact_service_client::ContactServiceClient,
+    },
     deals::v1::{
-        GetDealRequest, ListPipelinesRequest, Pipeline, deal_service_client::DealServiceClient,
+        GetDealRequest, ListDealTouchesRequest, ListPipelinesRequest, Pipeline, PlanDealStepRequest,
+        deal_conversion_service_client::DealConversionServiceClient, deal_service_client::DealServiceClient,
         pipeline_service_client::PipelineServiceClient,
     },
     identity::v1::{GetCompanyRequest, company_service_client::CompanyServiceClient},
+    leads::v1 as leads,
+    records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
     implied::MEMBER,
@@ -20,6 +28,8 @@ use kontor_records::{
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::conversion::{Conversion, Part};
 
 /// What a company's amounts are in when identity doesn't say.
 const USUAL_CURRENCY: &str = "USD";
@@ -117,6 +127,87 @@ impl Homes {
         Ok(currency
             .filter(|currency| !currency.is_empty())
             .unwrap_or_else(|| USUAL_CURRENCY.to_owned()))
+    }
+
+    /// What accounts would do for a conversion.
+    ///
+    /// # Errors
+    /// As accounts refuses; Unavailable when it is away.
+    pub async fn plan_account(
+        &self,
+        caller: &Caller,
+        step: leads::AccountStepRequested,
+    ) -> Result<SagaPlan, Error> {
+        let mut client = AccountConversionServiceClient::new(self.peers.on_behalf_of("accounts", caller)?);
+        let request = PlanAccountStepRequest { step: Some(step) };
+        let answer = client.plan_account_step(request).await.map_err(Error::from)?;
+        Ok(answer.into_inner().plan.unwrap_or_default())
+    }
+
+    /// What contacts would do for a conversion.
+    ///
+    /// # Errors
+    /// As contacts refuses; Unavailable when it is away.
+    pub async fn plan_contact(
+        &self,
+        caller: &Caller,
+        step: leads::ContactStepRequested,
+    ) -> Result<SagaPlan, Error> {
+        let mut client = ContactConversionServiceClient::new(self.peers.on_behalf_of("contacts", caller)?);
+        let request = PlanContactStepRequest { step: Some(step) };
+        let answer = client.plan_contact_step(request).await.map_err(Error::from)?;
+        Ok(answer.into_inner().plan.unwrap_or_default())
+    }
+
+    /// What deals would do for a conversion.
+    ///
+    /// # Errors
+    /// As deals refuses; Unavailable when it is away.
+    pub async fn plan_deal(
+        &self,
+        caller: &Caller,
+        step: leads::DealStepRequested,
+    ) -> Result<SagaPlan, Error> {
+        let mut client = DealConversionServiceClient::new(self.peers.on_behalf_of("deals", caller)?);
+        let request = PlanDealStepRequest { step: Some(step) };
+        let answer = client.plan_deal_step(request).await.map_err(Error::from)?;
+        Ok(answer.into_inner().plan.unwrap_or_default())
+    }
+
+    /// Everything that was touched since a conversion made it, or hangs on what it made: also what the caller may not read.
+    ///
+    /// # Errors
+    /// Unavailable when one of the services is away.
+    pub async fn touches(&self, conversion: &Conversion) -> Result<Vec<SagaTouch>, Error> {
+        let company = Caller::system(conversion.company_id);
+        let conversion_id = conversion.id.to_string();
+        let made = |part| conversion.made(part).map(|id| id.to_string());
+        let (account_id, contact_id) = (made(Part::Account), made(Part::Contact));
+        let mut accounts =
+            AccountConversionServiceClient::new(self.peers.on_behalf_of("accounts", &company)?);
+        let mut contacts =
+            ContactConversionServiceClient::new(self.peers.on_behalf_of("contacts", &company)?);
+        let mut deals = DealConversionServiceClient::new(self.peers.on_behalf_of("deals", &company)?);
+        let (accounts, contacts, deals) = tokio::try_join!(
+            accounts.list_account_touches(ListAccountTouchesRequest {
+                conversion_id: conversion_id.clone(),
+                account_id: account_id.clone(),
+                contact_id: contact_id.clone(),
+            }),
+            contacts.list_contact_touches(ListContactTouchesRequest {
+                conversion_id: conversion_id.clone(),
+                account_id: account_id.clone(),
+                contact_id: contact_id.clone(),
+            }),
+            deals.list_deal_touches(ListDealTouchesRequest {
+                conversion_id,
+                account_id,
+                contact_id,
+            }),
+        )
+        .map_err(Error::from)?;
+        let (accounts, contacts, deals) = (accounts.into_inner(), contacts.into_inner(), deals.into_inner());
+        Ok([accounts.touches, contacts.touches, deals.touches].concat())
     }
 
     async fn account(&self, caller: &Caller, id: Uuid) -> Result<bool, Error> {

@@ -5,10 +5,13 @@ mod convert;
 mod import;
 mod moves;
 mod numbers;
+mod preview;
 mod recency;
 pub mod saga;
+mod scores;
 mod setup;
 mod steps;
+mod undo;
 mod weights;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, Host};

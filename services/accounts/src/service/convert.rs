@@ -1,24 +1,104 @@
-//! The account of a conversion: linked or made once, told again when asked again, and taken back.
+//! The account of a conversion: what is asked of accounts and what it tells. How it is linked or made once and taken back
+//! is [`saga`]'s.
 
-use kontor_chassis::{Caller, Error, TenantTx, caller::Permissions};
+use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{
-    accounts::v1::{AccountStepCompleted, AccountStepFailed},
-    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested},
+    accounts::v1::{self, AccountStepCompleted, AccountStepFailed, AccountStepUndone},
+    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead},
+    records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
     Record,
-    write::{self, Change, Which},
+    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    write,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{
-    conversion::{self, Details, Filled, Step},
-    matching,
-    model::{Account, AccountType},
-    store::{self, steps},
-};
+use super::Accounts;
+use crate::{model::Account, store};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Request {
+    asked: AccountStepRequested,
+    context: ConversionContext,
+    lead: Lead,
+}
+
+impl Request {
+    /// Reads a request.
+    #[must_use]
+    pub fn of(mut asked: AccountStepRequested) -> Self {
+        let mut context = asked.context.take().unwrap_or_default();
+        let lead = context.lead.take().unwrap_or_default();
+        Self { asked, context, lead }
+    }
+}
+
+impl Participant for Request {
+    type Record = Account;
+    const WRITES: &'static [&'static str] = &[
+        "website",
+        "phone",
+        "industry",
+        "employee_count",
+        "annual_revenue",
+        "billing_address",
+    ];
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            saga: &self.context.conversion_id,
+            by: self.context.requested_by.as_deref(),
+            fill: match self.context.fill() {
+                ConversionFill::Keep => Fill::Keep,
+                ConversionFill::Overwrite => Fill::Overwrite,
+                ConversionFill::Unspecified | ConversionFill::Blanks => Fill::Blanks,
+            },
+            given: self.asked.given_account_id.as_deref(),
+            new: &self.asked.new_account_id,
+        }
+    }
+
+    fn wanted(&self) -> v1::Account {
+        let lead = self.lead.clone();
+        v1::Account {
+            name: name_of(&lead).to_owned(),
+            r#type: Some(v1::AccountType::Prospect.into()),
+            owner_id: self.context.owner_id.clone(),
+            website: lead.website,
+            phone: lead.phone,
+            industry: lead.industry,
+            employee_count: lead.employee_count,
+            annual_revenue: lead.annual_revenue,
+            billing_address: lead.address,
+            ..v1::Account::default()
+        }
+    }
+
+    fn keys(&self, wanted: &Account) -> Vec<String> {
+        let mut keys = vec![format!("name {}", wanted.name_key)];
+        keys.extend(wanted.domain.iter().map(|domain| format!("domain {domain}")));
+        keys
+    }
+
+    async fn same(&self, tx: &mut TenantTx, wanted: &Account) -> Result<Vec<Uuid>, Error> {
+        let domain = wanted.domain.as_deref();
+        Ok(store::matching(tx, wanted.company_id, &wanted.name_key, domain).await?)
+    }
+
+    async fn candidates(&self, tx: &mut TenantTx, wanted: &Account) -> Result<Vec<Candidate>, Error> {
+        let domain = wanted.domain.as_deref();
+        let phone = wanted.phone.as_deref();
+        Ok(store::candidates(tx, wanted.company_id, &wanted.name_key, domain, phone).await?)
+    }
+
+    fn settle(_: Option<&Account>, account: &mut Account) {
+        account.settle();
+    }
+}
 
 /// Does the step of a conversion, unless it was done or taken back before, and tells how it ended.
 ///
@@ -30,21 +110,34 @@ pub async fn step(
     request: AccountStepRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let context = request.context.clone().unwrap_or_default();
-    let conversion = write::parse_id(&context.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    let step = match steps::find(tx, company, conversion).await? {
-        Some(step) => step,
-        None => {
-            let step = link_or_make(tx, company, &context, &request, now).await?;
-            steps::save(tx, company, conversion, &step).await?;
-            step
+    let request = Request::of(request);
+    let conversion_id = request.context.conversion_id.clone();
+    let message = match saga::step(tx, company, &request, now).await? {
+        Outcome::Done {
+            record,
+            matched_existing,
+        } => {
+            let event = AccountStepCompleted {
+                conversion_id: conversion_id.clone(),
+                account_id: record.id.to_string(),
+                account_name: record.title(),
+                matched_existing,
+            };
+            Outgoing::new(company, None, &event)
         }
+        Outcome::Impossible(reason) => {
+            let event = AccountStepFailed {
+                conversion_id: conversion_id.clone(),
+                reason,
+            };
+            Outgoing::new(company, None, &event)
+        }
+        Outcome::Undone => return Ok(()),
     };
-    tell(tx, company, conversion, step).await
+    Ok(outbox::put(tx, &[message.about(conversion_id).addressed()]).await?)
 }
 
-/// Takes back what was done for a conversion, and remembers that nothing is to be done for it any more.
+/// Takes back what was done for a conversion, remembers that nothing is to be done for it any more, and tells that.
 ///
 /// # Errors
 /// As [`step`].
@@ -54,201 +147,80 @@ pub async fn undo(
     request: &ConversionUndoRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let conversion = write::parse_id(&request.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed {
-        account,
-        matched_existing,
-        version,
-        filled,
-    }) = steps::find(tx, company, conversion).await?
-    {
-        if matched_existing {
-            empty(tx, company, account, &filled, now).await?;
-        } else {
-            remove(tx, company, conversion, account, version, now).await?;
-        }
-    }
-    steps::save(tx, company, conversion, &Step::Undone).await?;
-    Ok(())
-}
-
-async fn link_or_make(
-    tx: &mut TenantTx,
-    company: Uuid,
-    context: &ConversionContext,
-    request: &AccountStepRequested,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let lead = context.lead.clone().unwrap_or_default();
-    let details = Details::of_lead(&lead);
-    let actor = actor(company, context)?;
-    if let Some(given) = &request.given_account_id {
-        let given = write::parse_id(given)?;
-        return Ok(match load(tx, company, given, Which::Present).await? {
-            Some(account) => link(tx, &actor, account, &details, context.fill(), now).await?,
-            None => Step::Failed {
-                reason: "The account that was to be linked is not there any more.".to_owned(),
-            },
-        });
-    }
-    let name = conversion::name_of(&lead);
-    let name_key = matching::name_key(name);
-    let domain = lead.website.as_deref().and_then(matching::domain);
-    let mut keys = vec![format!("name {name_key}")];
-    keys.extend(domain.iter().map(|domain| format!("domain {domain}")));
-    steps::lock(tx, company, &keys).await?;
-    if let [only] = store::matching(tx, company, &name_key, domain.as_deref())
-        .await?
-        .as_slice()
-        && let Some(account) = load(tx, company, *only, Which::Present).await?
-    {
-        return link(tx, &actor, account, &details, context.fill(), now).await;
-    }
-    let mut account = Account::draft(write::parse_id(&request.new_account_id)?, &actor, now);
-    account.name = name.to_owned();
-    account.r#type = Some(AccountType::Prospect);
-    account.owner_id = context.owner_id.as_deref().map(write::parse_id).transpose()?;
-    details.write(&mut account);
-    account.settle();
-    let account = write::insert(tx, &account, Change::new(&actor, now, "created")).await?;
-    Ok(Step::Completed {
-        account: account.id,
-        matched_existing: false,
-        version: account.version,
-        filled: Filled::default(),
-    })
-}
-
-/// Links an account that is there, and writes into it what the conversion is to write.
-async fn link(
-    tx: &mut TenantTx,
-    actor: &Caller,
-    before: Account,
-    lead: &Details,
-    fill: ConversionFill,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let (after, filled) = {
-        let own = Details::of_account(&before);
-        let full = own.filled(lead, fill);
-        let mut after = before.clone();
-        full.clone().write(&mut after);
-        after.settle();
-        (after, Filled::between(own, full))
+    let conversion_id = request.conversion_id.clone();
+    saga::undo::<Request>(tx, company, &conversion_id, now).await?;
+    let event = AccountStepUndone {
+        conversion_id: conversion_id.clone(),
     };
-    let account = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
-    steps::follow(
-        tx,
-        account.company_id,
-        account.id,
-        before.version,
-        account.version,
-    )
-    .await?;
-    Ok(Step::Completed {
-        account: account.id,
-        matched_existing: true,
-        version: account.version,
-        filled,
-    })
+    let message = Outgoing::new(company, None, &event)
+        .about(conversion_id)
+        .addressed();
+    Ok(outbox::put(tx, &[message]).await?)
 }
 
-/// Takes out of an account what a conversion wrote into it.
-async fn empty(
-    tx: &mut TenantTx,
-    company: Uuid,
-    account: Uuid,
-    filled: &Filled,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let Some(before) = load(tx, company, account, Which::Any).await? else {
-        return Ok(());
-    };
-    let mut after = before.clone();
-    filled.taken_back(Details::of_account(&before)).write(&mut after);
-    after.settle();
-    let system = Caller::system(company);
-    let account = write::update(tx, &before, after, Change::new(&system, now, "conversion_undone")).await?;
-    Ok(steps::follow(tx, company, account.id, before.version, account.version).await?)
-}
-
-/// Deletes an account that a conversion made: unless somebody has worked on it since, or another conversion linked it,
-/// which is then the one that made it.
-async fn remove(
-    tx: &mut TenantTx,
-    company: Uuid,
-    conversion: Uuid,
-    account: Uuid,
-    version: i64,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, account, Which::Present).await? else {
-        return Ok(());
-    };
-    if let Some(heir) = steps::heir(tx, company, conversion, account).await? {
-        steps::inherit(tx, company, heir).await?;
-        return Ok(());
+impl Accounts {
+    /// What the step of a conversion would do.
+    ///
+    /// # Errors
+    /// Refused for a given account that isn't there for the caller, and for one that can't be made.
+    pub async fn plan_step(
+        &self,
+        caller: &Caller,
+        request: AccountStepRequested,
+        now: OffsetDateTime,
+    ) -> Result<SagaPlan, Error> {
+        // Dropped: whatever is written meanwhile never was.
+        let mut tx = self.db.begin(caller).await?;
+        saga::plan(&mut tx, caller, &Request::of(request), now).await
     }
-    if before.version == version {
-        let system = Caller::system(company);
-        write::delete(tx, &before, Change::new(&system, now, "conversion_undone")).await?;
-    }
-    Ok(())
-}
 
-async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
-    let conversion_id = conversion.to_string();
-    let message = match step {
-        Step::Completed {
-            account,
-            matched_existing,
-            ..
-        } => {
-            let name = load(tx, company, account, Which::Any)
-                .await?
-                .map(|account| account.title());
-            let event = AccountStepCompleted {
-                conversion_id,
-                account_id: account.to_string(),
-                account_name: name.unwrap_or_default(),
-                matched_existing,
-            };
-            Outgoing::new(company, None, &event)
-        }
-        Step::Failed { reason } => Outgoing::new(
-            company,
-            None,
-            &AccountStepFailed {
-                conversion_id,
-                reason,
-            },
-        ),
-        Step::Undone => return Ok(()),
-    };
-    Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
-}
-
-async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Result<Option<Account>, Error> {
-    match write::get_for_update(tx, &Caller::system(company), id, "update", which).await {
-        Ok(account) => Ok(Some(account)),
-        Err(error) if error.kind() == kontor_chassis::Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    /// What stands in the way of taking a conversion back.
+    ///
+    /// # Errors
+    /// Invalid for ids that can't be read.
+    pub async fn touches(
+        &self,
+        caller: &Caller,
+        request: v1::ListAccountTouchesRequest,
+    ) -> Result<Vec<SagaTouch>, Error> {
+        let v1::ListAccountTouchesRequest {
+            conversion_id,
+            account_id,
+            contact_id: _,
+        } = request;
+        let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
+        let mut tx = self.db.read(caller).await?;
+        let mut touches = Vec::from_iter(saga::touched::<Account>(&mut tx, company, conversion).await?);
+        let account = account_id.as_deref().map(write::parse_id).transpose()?;
+        let parts = store::parts_of(&mut tx, company, account).await?;
+        touches.extend(saga::linked::<Account>(&mut tx, company, conversion, &parts).await?);
+        Ok(touches)
     }
 }
 
-/// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
-fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
-    Ok(match &context.requested_by {
-        Some(user) => Caller::person(
-            write::parse_id(user)?,
-            company,
-            Uuid::nil(),
-            "",
-            Permissions::default(),
-            None,
-        ),
-        None => Caller::system(company),
-    })
+/// The name that the account of a lead has: its company's, or the person's own.
+fn name_of(lead: &Lead) -> &str {
+    lead.company_name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or(&lead.full_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_bears_the_company_s_name_or_else_the_person_s() {
+        let mut lead = Lead {
+            full_name: "Ada Lovelace".into(),
+            ..Lead::default()
+        };
+        assert_eq!(name_of(&lead), "Ada Lovelace");
+        lead.company_name = Some(" Analytical Engines ".into());
+        assert_eq!(name_of(&lead), "Analytical Engines");
+        lead.company_name = Some("  ".into());
+        assert_eq!(name_of(&lead), "Ada Lovelace");
+    }
 }

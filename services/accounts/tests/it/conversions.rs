@@ -2,10 +2,15 @@
 
 use kontor_accounts::service::convert;
 use kontor_proto::{
-    accounts::v1::{self, AccountStepCompleted, AccountStepFailed, account_service_server::AccountService},
+    accounts::v1::{
+        self, AccountStepCompleted, AccountStepFailed,
+        account_conversion_service_server::AccountConversionService, account_service_server::AccountService,
+    },
     leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead},
+    records::v1::{Money, SagaPlan},
 };
 use time::OffsetDateTime;
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::world::{World, answer, named};
@@ -56,6 +61,14 @@ async fn completed(world: &World, request: &AccountStepRequested) -> AccountStep
     let told = world.told::<AccountStepCompleted>().await;
     told.into_iter()
         .rfind(|reply| reply.conversion_id == conversion(request))
+        .unwrap()
+}
+
+async fn plan(world: &World, asked: Request<()>, step: AccountStepRequested) -> SagaPlan {
+    let request = asked.map(|()| v1::PlanAccountStepRequest { step: Some(step) });
+    answer(world.grpc.plan_account_step(request).await)
+        .unwrap()
+        .plan
         .unwrap()
 }
 
@@ -243,4 +256,149 @@ async fn a_given_account_that_was_deleted_fails_the_step() {
     let told = world.told::<AccountStepFailed>().await;
     assert_eq!(told[0].conversion_id, conversion(&request));
     assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_lead_that_overwrites_clears_nothing() {
+    let world = World::new().await;
+    let account = world
+        .create(v1::Account {
+            website: Some("https://kept.example".to_owned()),
+            industry: Some("Steel".to_owned()),
+            ..named("Overwritten")
+        })
+        .await
+        .unwrap();
+    let mut request = request("Overwritten");
+    request.context.as_mut().unwrap().fill = ConversionFill::Overwrite.into();
+    step(&world, &request).await;
+    let linked = world.get(&account.id).await.unwrap();
+    assert_eq!(
+        (linked.website.as_deref(), linked.industry.as_deref()),
+        (Some("https://kept.example"), Some("Engines"))
+    );
+    undo(&world, &request).await;
+    let emptied = world.get(&account.id).await.unwrap();
+    assert_eq!(emptied.industry.as_deref(), Some("Steel"));
+}
+
+#[tokio::test]
+async fn taking_back_leaves_what_somebody_changed_since() {
+    let world = World::new().await;
+    let account = world.create(named("Worked on")).await.unwrap();
+    let mut request = request("Worked on");
+    let lead = request.context.as_mut().unwrap().lead.as_mut().unwrap();
+    lead.annual_revenue = Some(Money {
+        amount: "500".to_owned(),
+        currency: "EUR".to_owned(),
+    });
+    step(&world, &request).await;
+    let industry = v1::Account {
+        industry: Some("Services".to_owned()),
+        ..v1::Account::default()
+    };
+    world
+        .update(&account.id, industry, &["industry"], "")
+        .await
+        .unwrap();
+    undo(&world, &request).await;
+    let left = world.get(&account.id).await.unwrap();
+    assert_eq!(left.industry.as_deref(), Some("Services"));
+    assert_eq!(left.annual_revenue, None);
+}
+
+#[tokio::test]
+async fn a_plan_names_who_fits_by_what_and_saves_nothing() {
+    let world = World::new().await;
+    let phone = Some("+1 (555) 010-0200".to_owned());
+    let by_phone = world
+        .create(v1::Account {
+            phone: phone.clone(),
+            ..named("Somebody Else")
+        })
+        .await
+        .unwrap();
+    let by_name = world.create(named("Planned Ltd")).await.unwrap();
+    let mut request = request("planned");
+    let lead = request.context.as_mut().unwrap().lead.as_mut().unwrap();
+    lead.phone = Some("+1 555 0100200".to_owned());
+    let shown = plan(&world, world.asks(()), request.clone()).await;
+    assert_eq!(shown.id.as_ref(), Some(&by_name.id));
+    let fits: Vec<_> = shown
+        .candidates
+        .iter()
+        .map(|fits| (fits.id.as_str(), fits.name.as_str(), fits.reason.as_str()))
+        .collect();
+    assert_eq!(
+        fits,
+        [
+            (by_name.id.as_str(), "Planned Ltd", "name"),
+            (by_phone.id.as_str(), "Somebody Else", "phone")
+        ]
+    );
+    let mut writes: Vec<_> = shown
+        .writes
+        .iter()
+        .map(|write| (write.field.as_str(), write.from.as_deref(), write.to.as_deref()))
+        .collect();
+    writes.sort_unstable();
+    assert_eq!(
+        writes,
+        [
+            ("industry", None, Some("Engines")),
+            ("phone", None, Some("+1 555 0100200"))
+        ]
+    );
+    assert_eq!(world.get(&by_name.id).await.unwrap(), by_name);
+
+    let mut stranger = Request::new(());
+    stranger
+        .extensions_mut()
+        .insert(world.caller_with(["leads:convert".to_owned()]));
+    let shown = plan(&world, stranger, request).await;
+    assert_eq!(shown.candidates, [], "who may read no account learns of none");
+    assert_eq!(total(&world).await, Some(2));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_taking_back_is_named() {
+    let world = World::new().await;
+    let request = request("Blocked");
+    step(&world, &request).await;
+    let touches = async || {
+        let asked = v1::ListAccountTouchesRequest {
+            conversion_id: conversion(&request),
+            account_id: Some(request.new_account_id.clone()),
+            contact_id: None,
+        };
+        let touches = answer(world.grpc.list_account_touches(world.asks(asked)).await)
+            .unwrap()
+            .touches;
+        let shown: Vec<(String, String)> = touches
+            .into_iter()
+            .map(|touch| (touch.name, touch.reason))
+            .collect();
+        shown
+    };
+    assert_eq!(touches().await, []);
+    let part = world
+        .create(v1::Account {
+            parent_id: Some(request.new_account_id.clone()),
+            ..named("Part of it")
+        })
+        .await
+        .unwrap();
+    let linked = ("Part of it".to_owned(), "linked".to_owned());
+    assert_eq!(touches().await, [linked.clone()]);
+    let phone = v1::Account {
+        phone: Some("+1 555".to_owned()),
+        ..v1::Account::default()
+    };
+    world
+        .update(&request.new_account_id, phone, &["phone"], "")
+        .await
+        .unwrap();
+    let changed = ("Blocked".to_owned(), "changed".to_owned());
+    assert_eq!(touches().await, [changed, linked]);
+    drop(part);
 }

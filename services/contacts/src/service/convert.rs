@@ -1,23 +1,116 @@
-//! The contact of a conversion: linked or made once, told again when asked again, and taken back.
+//! The contact of a conversion: what is asked of contacts and what it tells. How it is linked or made once and taken back
+//! is [`saga`]'s.
 
-use kontor_chassis::{Caller, Error, TenantTx, caller::Permissions};
+use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{
-    contacts::v1::{ContactStepCompleted, ContactStepFailed},
-    leads::v1::{ContactStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested},
+    contacts::v1::{self, ContactStepCompleted, ContactStepFailed, ContactStepUndone},
+    leads::v1::{
+        ContactStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead, LeadSource,
+    },
+    records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
     Record,
-    write::{self, Change, Which},
+    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    write,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{
-    conversion::{Details, Filled, Step},
-    model::Contact,
-    store::{self, steps},
-};
+use super::Contacts;
+use crate::{model::Contact, store};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Request {
+    asked: ContactStepRequested,
+    context: ConversionContext,
+    lead: Lead,
+}
+
+impl Request {
+    /// Reads a request.
+    #[must_use]
+    pub fn of(mut asked: ContactStepRequested) -> Self {
+        let mut context = asked.context.take().unwrap_or_default();
+        let lead = context.lead.take().unwrap_or_default();
+        Self { asked, context, lead }
+    }
+}
+
+impl Participant for Request {
+    type Record = Contact;
+    const WRITES: &'static [&'static str] = &[
+        "email",
+        "phone",
+        "mobile",
+        "title",
+        "source",
+        "account_id",
+        "mailing_address",
+    ];
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            saga: &self.context.conversion_id,
+            by: self.context.requested_by.as_deref(),
+            fill: match self.context.fill() {
+                ConversionFill::Keep => Fill::Keep,
+                ConversionFill::Overwrite => Fill::Overwrite,
+                ConversionFill::Unspecified | ConversionFill::Blanks => Fill::Blanks,
+            },
+            given: self.asked.given_contact_id.as_deref(),
+            new: &self.asked.new_contact_id,
+        }
+    }
+
+    fn wanted(&self) -> v1::Contact {
+        let lead = self.lead.clone();
+        v1::Contact {
+            first_name: lead.first_name.clone(),
+            last_name: lead.last_name.clone(),
+            owner_id: self.context.owner_id.clone(),
+            account_id: Some(self.asked.account_id.clone()).filter(|id| !id.is_empty()),
+            source: source_of(&lead),
+            email: lead.email,
+            phone: lead.phone,
+            mobile: lead.mobile,
+            title: lead.title,
+            mailing_address: lead.address,
+            ..v1::Contact::default()
+        }
+    }
+
+    fn keys(&self, wanted: &Contact) -> Vec<String> {
+        let email = wanted.email.as_deref();
+        email
+            .map(|email| format!("email {}", email.to_lowercase()))
+            .into_iter()
+            .collect()
+    }
+
+    async fn same(&self, tx: &mut TenantTx, wanted: &Contact) -> Result<Vec<Uuid>, Error> {
+        match wanted.email.as_deref() {
+            Some(email) => Ok(store::matching(tx, wanted.company_id, email).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn candidates(&self, tx: &mut TenantTx, wanted: &Contact) -> Result<Vec<Candidate>, Error> {
+        let email = wanted.email.as_deref();
+        let phones = [wanted.phone.as_deref(), wanted.mobile.as_deref()];
+        Ok(store::candidates(tx, wanted.company_id, &wanted.full_name, email, phones).await?)
+    }
+
+    fn settle(before: Option<&Contact>, contact: &mut Contact) {
+        // Who was the primary contact of one account isn't that of another.
+        if before.is_some_and(|before| before.account_id != contact.account_id) {
+            contact.is_primary = false;
+        }
+        contact.settle();
+    }
+}
 
 /// Does the step of a conversion, unless it was done or taken back before, and tells how it ended.
 ///
@@ -29,21 +122,34 @@ pub async fn step(
     request: ContactStepRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let context = request.context.clone().unwrap_or_default();
-    let conversion = write::parse_id(&context.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    let step = match steps::find(tx, company, conversion).await? {
-        Some(step) => step,
-        None => {
-            let step = link_or_make(tx, company, &context, &request, now).await?;
-            steps::save(tx, company, conversion, &step).await?;
-            step
+    let request = Request::of(request);
+    let conversion_id = request.context.conversion_id.clone();
+    let message = match saga::step(tx, company, &request, now).await? {
+        Outcome::Done {
+            record,
+            matched_existing,
+        } => {
+            let event = ContactStepCompleted {
+                conversion_id: conversion_id.clone(),
+                contact_id: record.id.to_string(),
+                contact_name: record.title(),
+                matched_existing,
+            };
+            Outgoing::new(company, None, &event)
         }
+        Outcome::Impossible(reason) => {
+            let event = ContactStepFailed {
+                conversion_id: conversion_id.clone(),
+                reason,
+            };
+            Outgoing::new(company, None, &event)
+        }
+        Outcome::Undone => return Ok(()),
     };
-    tell(tx, company, conversion, step).await
+    Ok(outbox::put(tx, &[message.about(conversion_id).addressed()]).await?)
 }
 
-/// Takes back what was done for a conversion, and remembers that nothing is to be done for it any more.
+/// Takes back what was done for a conversion, remembers that nothing is to be done for it any more, and tells that.
 ///
 /// # Errors
 /// As [`step`].
@@ -53,196 +159,74 @@ pub async fn undo(
     request: &ConversionUndoRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let conversion = write::parse_id(&request.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed {
-        contact,
-        matched_existing,
-        version,
-        filled,
-    }) = steps::find(tx, company, conversion).await?
-    {
-        if matched_existing {
-            empty(tx, company, contact, &filled, now).await?;
-        } else {
-            remove(tx, company, conversion, contact, version, now).await?;
-        }
-    }
-    steps::save(tx, company, conversion, &Step::Undone).await?;
-    Ok(())
-}
-
-async fn link_or_make(
-    tx: &mut TenantTx,
-    company: Uuid,
-    context: &ConversionContext,
-    request: &ContactStepRequested,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let lead = context.lead.clone().unwrap_or_default();
-    let details = Details::of_lead(&lead, write::parse_id(&request.account_id)?);
-    let actor = actor(company, context)?;
-    if let Some(given) = &request.given_contact_id {
-        let given = write::parse_id(given)?;
-        return Ok(match load(tx, company, given, Which::Present).await? {
-            Some(contact) => link(tx, &actor, contact, &details, context.fill(), now).await?,
-            None => Step::Failed {
-                reason: "The contact that was to be linked is not there any more.".to_owned(),
-            },
-        });
-    }
-    if let Some(email) = lead.email.as_deref() {
-        steps::lock(tx, company, &[format!("email {}", email.to_lowercase())]).await?;
-        if let [only] = store::matching(tx, company, email).await?.as_slice()
-            && let Some(contact) = load(tx, company, *only, Which::Present).await?
-        {
-            return link(tx, &actor, contact, &details, context.fill(), now).await;
-        }
-    }
-    let mut contact = Contact::draft(write::parse_id(&request.new_contact_id)?, &actor, now);
-    contact.first_name = lead.first_name;
-    contact.last_name = lead.last_name;
-    contact.owner_id = context.owner_id.as_deref().map(write::parse_id).transpose()?;
-    details.write(&mut contact);
-    contact.settle();
-    let contact = write::insert(tx, &contact, Change::new(&actor, now, "created")).await?;
-    Ok(Step::Completed {
-        contact: contact.id,
-        matched_existing: false,
-        version: contact.version,
-        filled: Filled::default(),
-    })
-}
-
-/// Links a contact that is there, and writes into it what the conversion is to write.
-async fn link(
-    tx: &mut TenantTx,
-    actor: &Caller,
-    before: Contact,
-    lead: &Details,
-    fill: ConversionFill,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let (after, filled) = {
-        let own = Details::of_contact(&before);
-        let full = own.filled(lead, fill);
-        let mut after = before.clone();
-        full.clone().write(&mut after);
-        after.settle();
-        (after, Filled::between(own, full))
+    let conversion_id = request.conversion_id.clone();
+    saga::undo::<Request>(tx, company, &conversion_id, now).await?;
+    let event = ContactStepUndone {
+        conversion_id: conversion_id.clone(),
     };
-    let contact = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
-    steps::follow(
-        tx,
-        contact.company_id,
-        contact.id,
-        before.version,
-        contact.version,
-    )
-    .await?;
-    Ok(Step::Completed {
-        contact: contact.id,
-        matched_existing: true,
-        version: contact.version,
-        filled,
-    })
+    let message = Outgoing::new(company, None, &event)
+        .about(conversion_id)
+        .addressed();
+    Ok(outbox::put(tx, &[message]).await?)
 }
 
-/// Takes out of a contact what a conversion wrote into it.
-async fn empty(
-    tx: &mut TenantTx,
-    company: Uuid,
-    contact: Uuid,
-    filled: &Filled,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let Some(before) = load(tx, company, contact, Which::Any).await? else {
-        return Ok(());
-    };
-    let mut after = before.clone();
-    filled.taken_back(Details::of_contact(&before)).write(&mut after);
-    after.settle();
-    let system = Caller::system(company);
-    let contact = write::update(tx, &before, after, Change::new(&system, now, "conversion_undone")).await?;
-    Ok(steps::follow(tx, company, contact.id, before.version, contact.version).await?)
-}
-
-/// Deletes a contact that a conversion made: unless somebody has worked on it since, or another conversion linked it,
-/// which is then the one that made it.
-async fn remove(
-    tx: &mut TenantTx,
-    company: Uuid,
-    conversion: Uuid,
-    contact: Uuid,
-    version: i64,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, contact, Which::Present).await? else {
-        return Ok(());
-    };
-    if let Some(heir) = steps::heir(tx, company, conversion, contact).await? {
-        steps::inherit(tx, company, heir).await?;
-        return Ok(());
+impl Contacts {
+    /// What the step of a conversion would do.
+    ///
+    /// # Errors
+    /// Refused for a given contact that isn't there for the caller, and for one that can't be made.
+    pub async fn plan_step(
+        &self,
+        caller: &Caller,
+        request: ContactStepRequested,
+        now: OffsetDateTime,
+    ) -> Result<SagaPlan, Error> {
+        // Dropped: whatever is written meanwhile never was.
+        let mut tx = self.db.begin(caller).await?;
+        saga::plan(&mut tx, caller, &Request::of(request), now).await
     }
-    if before.version == version {
-        let system = Caller::system(company);
-        write::delete(tx, &before, Change::new(&system, now, "conversion_undone")).await?;
-    }
-    Ok(())
-}
 
-async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
-    let conversion_id = conversion.to_string();
-    let message = match step {
-        Step::Completed {
-            contact,
-            matched_existing,
-            ..
-        } => {
-            let name = load(tx, company, contact, Which::Any)
-                .await?
-                .map(|contact| contact.title());
-            let event = ContactStepCompleted {
-                conversion_id,
-                contact_id: contact.to_string(),
-                contact_name: name.unwrap_or_default(),
-                matched_existing,
-            };
-            Outgoing::new(company, None, &event)
-        }
-        Step::Failed { reason } => Outgoing::new(
-            company,
-            None,
-            &ContactStepFailed {
-                conversion_id,
-                reason,
-            },
-        ),
-        Step::Undone => return Ok(()),
-    };
-    Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
-}
-
-async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Result<Option<Contact>, Error> {
-    match write::get_for_update(tx, &Caller::system(company), id, "update", which).await {
-        Ok(contact) => Ok(Some(contact)),
-        Err(error) if error.kind() == kontor_chassis::Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    /// What stands in the way of taking a conversion back.
+    ///
+    /// # Errors
+    /// Invalid for ids that can't be read.
+    pub async fn touches(
+        &self,
+        caller: &Caller,
+        request: v1::ListContactTouchesRequest,
+    ) -> Result<Vec<SagaTouch>, Error> {
+        let v1::ListContactTouchesRequest {
+            conversion_id,
+            account_id,
+            contact_id: _,
+        } = request;
+        let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
+        let mut tx = self.db.read(caller).await?;
+        let mut touches = Vec::from_iter(saga::touched::<Contact>(&mut tx, company, conversion).await?);
+        let account = account_id.as_deref().map(write::parse_id).transpose()?;
+        let linked = store::of_account(&mut tx, company, account).await?;
+        touches.extend(saga::linked::<Contact>(&mut tx, company, conversion, &linked).await?);
+        Ok(touches)
     }
 }
 
-/// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
-fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
-    Ok(match &context.requested_by {
-        Some(user) => Caller::person(
-            write::parse_id(user)?,
-            company,
-            Uuid::nil(),
-            "",
-            Permissions::default(),
-            None,
-        ),
-        None => Caller::system(company),
-    })
+/// The word of a lead's source.
+fn source_of(lead: &Lead) -> Option<String> {
+    let word = lead.source().as_str_name().strip_prefix("LEAD_SOURCE_")?;
+    (lead.source() != LeadSource::Unspecified).then(|| word.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_goes_along_by_its_word() {
+        let lead = Lead {
+            source: Some(LeadSource::ColdCall.into()),
+            ..Lead::default()
+        };
+        assert_eq!(source_of(&lead).as_deref(), Some("cold_call"));
+        assert_eq!(source_of(&Lead::default()), None);
+    }
 }

@@ -2,10 +2,15 @@
 
 use kontor_contacts::service::convert;
 use kontor_proto::{
-    contacts::v1::{self, ContactStepCompleted, contact_service_server::ContactService},
+    contacts::v1::{
+        self, ContactStepCompleted, contact_conversion_service_server::ContactConversionService,
+        contact_service_server::ContactService,
+    },
     leads::v1::{ContactStepRequested, ConversionContext, ConversionUndoRequested, Lead},
+    records::v1::SagaPlan,
 };
 use time::OffsetDateTime;
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::world::{World, answer, named};
@@ -47,6 +52,14 @@ async fn undo(world: &World, request: &ContactStepRequested) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
+}
+
+async fn plan(world: &World, asked: Request<()>, step: ContactStepRequested) -> SagaPlan {
+    let request = asked.map(|()| v1::PlanContactStepRequest { step: Some(step) });
+    answer(world.grpc.plan_contact_step(request).await)
+        .unwrap()
+        .plan
+        .unwrap()
 }
 
 async fn total(world: &World) -> Option<i64> {
@@ -123,4 +136,59 @@ async fn what_a_conversion_made_is_taken_back_and_a_late_request_does_nothing() 
     undo(&world, &request).await;
     step(&world, &request).await;
     assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_plan_names_contacts_by_address_telephone_and_name() {
+    let world = World::new().await;
+    let by_email = world
+        .create(v1::Contact {
+            email: Some("ADA@engines.example".to_owned()),
+            ..named("Byron")
+        })
+        .await
+        .unwrap();
+    let by_name = world
+        .create(v1::Contact {
+            first_name: Some("ada".to_owned()),
+            ..named("LOVELACE")
+        })
+        .await
+        .unwrap();
+    let request = request(Some("ada@engines.example"));
+    let plan = plan(&world, world.asks(()), request).await;
+    let fits: Vec<_> = plan
+        .candidates
+        .iter()
+        .map(|fits| (fits.id.as_str(), fits.reason.as_str()))
+        .collect();
+    assert_eq!(
+        fits,
+        [(by_email.id.as_str(), "email"), (by_name.id.as_str(), "name")]
+    );
+    assert_eq!(plan.id.as_ref(), Some(&by_email.id));
+}
+
+#[tokio::test]
+async fn a_contact_that_came_to_the_account_since_stands_in_the_way_and_the_own_one_does_not() {
+    let world = World::new().await;
+    let request = request(None);
+    step(&world, &request).await;
+    // Another conversion brings somebody to the same account.
+    let mut other = self::request(None);
+    other.account_id = request.account_id.clone();
+    step(&world, &other).await;
+    let asked = v1::ListContactTouchesRequest {
+        conversion_id: request.context.unwrap().conversion_id,
+        account_id: Some(request.account_id),
+        contact_id: Some(request.new_contact_id),
+    };
+    let touches = answer(world.grpc.list_contact_touches(world.asks(asked)).await)
+        .unwrap()
+        .touches;
+    let ids: Vec<_> = touches
+        .iter()
+        .map(|touch| (touch.id.as_str(), touch.reason.as_str()))
+        .collect();
+    assert_eq!(ids, [(other.new_contact_id.as_str(), "linked")]);
 }

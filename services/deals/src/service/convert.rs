@@ -1,24 +1,114 @@
-//! The deal of a conversion: linked or made once, told again when asked again, and taken back.
+//! The deal of a conversion: what is asked of deals and what it tells. How it is linked or made once and taken back
+//! is [`saga`]'s.
 
-use kontor_chassis::{Caller, Error, TenantTx, caller::Permissions};
+use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{
-    deals::v1::{DealStepCompleted, DealStepFailed},
-    leads::v1::{ConversionContext, ConversionFill, ConversionUndoRequested, DealStepRequested},
+    deals::v1::{self, DealStepCompleted, DealStepFailed, DealStepUndone},
+    leads::v1::{
+        ConversionContext, ConversionFill, ConversionUndoRequested, DealStepRequested, Lead, LeadSource,
+    },
+    records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
     Record,
-    write::{self, Change, Which},
+    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    write,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{
-    conversion::{self, Details, Filled, Step},
-    model::Deal,
-    service::pipelines,
-    store::steps,
-};
+use super::Deals;
+use crate::{model::Deal, service::pipelines, store};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Request {
+    asked: DealStepRequested,
+    context: ConversionContext,
+    lead: Lead,
+}
+
+impl Request {
+    /// Reads a request.
+    #[must_use]
+    pub fn of(mut asked: DealStepRequested) -> Self {
+        let mut context = asked.context.take().unwrap_or_default();
+        let lead = context.lead.take().unwrap_or_default();
+        Self { asked, context, lead }
+    }
+}
+
+impl Participant for Request {
+    type Record = Deal;
+    const WRITES: &'static [&'static str] = &[
+        "account_id",
+        "contact_ids",
+        "lead_id",
+        "amount",
+        "expected_close_date",
+        "source",
+    ];
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            saga: &self.context.conversion_id,
+            by: self.context.requested_by.as_deref(),
+            fill: match self.context.fill() {
+                ConversionFill::Keep => Fill::Keep,
+                ConversionFill::Overwrite => Fill::Overwrite,
+                ConversionFill::Unspecified | ConversionFill::Blanks => Fill::Blanks,
+            },
+            given: self.asked.given_deal_id.as_deref(),
+            new: &self.asked.new_deal_id,
+        }
+    }
+
+    fn wanted(&self) -> v1::Deal {
+        let (lead, deal) = (&self.lead, self.asked.deal.clone().unwrap_or_default());
+        let given = |id: &String| Some(id.clone()).filter(|id| !id.is_empty());
+        v1::Deal {
+            name: name_of(deal.name.as_deref(), lead),
+            owner_id: self.context.owner_id.clone(),
+            account_id: given(&self.asked.account_id),
+            contact_ids: given(&self.asked.contact_id).into_iter().collect(),
+            lead_id: given(&lead.id),
+            amount: deal.amount.or_else(|| lead.budget.clone()),
+            expected_close_date: deal.expected_close_date,
+            source: source_of(lead),
+            pipeline_id: deal.pipeline_id,
+            stage_id: deal.stage_id,
+            ..v1::Deal::default()
+        }
+    }
+
+    fn keys(&self, _: &Deal) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A deal is linked only when it is given.
+    async fn same(&self, _: &mut TenantTx, _: &Deal) -> Result<Vec<Uuid>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn candidates(&self, tx: &mut TenantTx, wanted: &Deal) -> Result<Vec<Candidate>, Error> {
+        Ok(store::candidates(tx, wanted.company_id, &wanted.name, wanted.account_id).await?)
+    }
+
+    async fn place(
+        &self,
+        tx: &mut TenantTx,
+        deal: &mut Deal,
+        now: OffsetDateTime,
+    ) -> Result<Result<(), String>, Error> {
+        let given = |id: Uuid| Some(id).filter(|id| !id.is_nil());
+        let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
+        let place = pipelines::stage_for(tx, deal.company_id, pipeline, stage, now).await?;
+        Ok(place
+            .map(|(pipeline, stage)| deal.enter(pipeline, &stage, now))
+            .map_err(|refusal| refusal.to_string()))
+    }
+}
 
 /// Does the step of a conversion, unless it was done or taken back before, and tells how it ended.
 ///
@@ -30,21 +120,34 @@ pub async fn step(
     request: DealStepRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let context = request.context.clone().unwrap_or_default();
-    let conversion = write::parse_id(&context.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    let step = match steps::find(tx, company, conversion).await? {
-        Some(step) => step,
-        None => {
-            let step = link_or_make(tx, company, &context, &request, now).await?;
-            steps::save(tx, company, conversion, &step).await?;
-            step
+    let request = Request::of(request);
+    let conversion_id = request.context.conversion_id.clone();
+    let message = match saga::step(tx, company, &request, now).await? {
+        Outcome::Done {
+            record,
+            matched_existing,
+        } => {
+            let event = DealStepCompleted {
+                conversion_id: conversion_id.clone(),
+                deal_id: record.id.to_string(),
+                deal_name: record.title(),
+                matched_existing,
+            };
+            Outgoing::new(company, None, &event)
         }
+        Outcome::Impossible(reason) => {
+            let event = DealStepFailed {
+                conversion_id: conversion_id.clone(),
+                reason,
+            };
+            Outgoing::new(company, None, &event)
+        }
+        Outcome::Undone => return Ok(()),
     };
-    tell(tx, company, conversion, step).await
+    Ok(outbox::put(tx, &[message.about(conversion_id).addressed()]).await?)
 }
 
-/// Takes back what was done for a conversion, and remembers that nothing is to be done for it any more.
+/// Takes back what was done for a conversion, remembers that nothing is to be done for it any more, and tells that.
 ///
 /// # Errors
 /// As [`step`].
@@ -54,195 +157,124 @@ pub async fn undo(
     request: &ConversionUndoRequested,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let conversion = write::parse_id(&request.conversion_id)?;
-    steps::lock(tx, company, &[format!("conversion {conversion}")]).await?;
-    if let Some(Step::Completed {
-        deal,
-        matched_existing,
-        version,
-        filled,
-    }) = steps::find(tx, company, conversion).await?
-    {
-        if matched_existing {
-            empty(tx, company, deal, &filled, now).await?;
-        } else {
-            remove(tx, company, conversion, deal, version, now).await?;
+    let conversion_id = request.conversion_id.clone();
+    saga::undo::<Request>(tx, company, &conversion_id, now).await?;
+    let event = DealStepUndone {
+        conversion_id: conversion_id.clone(),
+    };
+    let message = Outgoing::new(company, None, &event)
+        .about(conversion_id)
+        .addressed();
+    Ok(outbox::put(tx, &[message]).await?)
+}
+
+impl Deals {
+    /// What the step of a conversion would do.
+    ///
+    /// # Errors
+    /// Refused for a given deal that isn't there for the caller, and for one that can't be made.
+    pub async fn plan_step(
+        &self,
+        caller: &Caller,
+        request: DealStepRequested,
+        now: OffsetDateTime,
+    ) -> Result<SagaPlan, Error> {
+        // Dropped: whatever is written meanwhile never was.
+        let mut tx = self.db.begin(caller).await?;
+        saga::plan(&mut tx, caller, &Request::of(request), now).await
+    }
+
+    /// What stands in the way of taking a conversion back.
+    ///
+    /// # Errors
+    /// Invalid for ids that can't be read.
+    pub async fn touches(
+        &self,
+        caller: &Caller,
+        request: v1::ListDealTouchesRequest,
+    ) -> Result<Vec<SagaTouch>, Error> {
+        let v1::ListDealTouchesRequest {
+            conversion_id,
+            account_id,
+            contact_id,
+        } = request;
+        let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
+        let mut tx = self.db.read(caller).await?;
+        let mut touches = Vec::from_iter(saga::touched::<Deal>(&mut tx, company, conversion).await?);
+        let account = account_id.as_deref().map(write::parse_id).transpose()?;
+        let contact = contact_id.as_deref().map(write::parse_id).transpose()?;
+        let linked = store::with(&mut tx, company, account, contact).await?;
+        touches.extend(saga::linked::<Deal>(&mut tx, company, conversion, &linked).await?);
+        Ok(touches)
+    }
+}
+
+/// The name of a new deal: what the caller wants, else the company's or the person's.
+fn name_of(wanted: Option<&str>, lead: &Lead) -> String {
+    let names = [wanted, lead.company_name.as_deref(), Some(&lead.full_name)];
+    names
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(|name| !name.is_empty())
+        .unwrap_or("Deal")
+        .to_owned()
+}
+
+/// The word of a lead's source.
+fn source_of(lead: &Lead) -> Option<String> {
+    let word = lead.source().as_str_name().strip_prefix("LEAD_SOURCE_")?;
+    (lead.source() != LeadSource::Unspecified).then(|| word.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use kontor_proto::{leads::v1::ConvertLeadDeal, records::v1::Money};
+
+    use super::*;
+
+    fn request(lead: Lead, deal: ConvertLeadDeal) -> Request {
+        Request::of(DealStepRequested {
+            context: Some(ConversionContext {
+                lead: Some(lead),
+                ..ConversionContext::default()
+            }),
+            deal: Some(deal),
+            ..DealStepRequested::default()
+        })
+    }
+
+    fn money(amount: &str, currency: &str) -> Money {
+        Money {
+            amount: amount.into(),
+            currency: currency.into(),
         }
     }
-    steps::save(tx, company, conversion, &Step::Undone).await?;
-    Ok(())
-}
 
-async fn link_or_make(
-    tx: &mut TenantTx,
-    company: Uuid,
-    context: &ConversionContext,
-    request: &DealStepRequested,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let details = match Details::of_request(request) {
-        Ok(details) => details,
-        Err(unreadable) => {
-            return Ok(Step::Failed {
-                reason: unreadable.0.to_owned(),
-            });
-        }
-    };
-    let actor = actor(company, context)?;
-    if let Some(given) = &request.given_deal_id {
-        let given = write::parse_id(given)?;
-        return Ok(match load(tx, company, given, Which::Present).await? {
-            Some(deal) => link(tx, &actor, deal, &details, context.fill(), now).await?,
-            None => Step::Failed {
-                reason: "The deal that was to be linked is not there any more.".to_owned(),
-            },
-        });
+    #[test]
+    fn a_deal_is_worth_the_budget_unless_the_caller_says_otherwise() {
+        let lead = Lead {
+            budget: Some(money("500", "EUR")),
+            ..Lead::default()
+        };
+        let wanted = request(lead.clone(), ConvertLeadDeal::default()).wanted();
+        assert_eq!(wanted.amount, Some(money("500", "EUR")));
+        let said = ConvertLeadDeal {
+            amount: Some(money("7.50", "USD")),
+            ..ConvertLeadDeal::default()
+        };
+        assert_eq!(request(lead, said).wanted().amount, Some(money("7.50", "USD")));
     }
-    let wanted = request.deal.clone().unwrap_or_default();
-    let pipeline = wanted.pipeline_id.as_deref().map(write::parse_id).transpose()?;
-    let stage = wanted.stage_id.as_deref().map(write::parse_id).transpose()?;
-    let (pipeline, stage) = match pipelines::stage_for(tx, company, pipeline, stage, now).await? {
-        Ok(place) => place,
-        Err(refusal) => {
-            return Ok(Step::Failed {
-                reason: refusal.to_string(),
-            });
-        }
-    };
-    let mut deal = Deal::draft(write::parse_id(&request.new_deal_id)?, &actor, now);
-    deal.name = conversion::name_of(request);
-    deal.owner_id = context.owner_id.as_deref().map(write::parse_id).transpose()?;
-    details.write(&mut deal);
-    deal.enter(pipeline, &stage, now);
-    let deal = write::insert(tx, &deal, Change::new(&actor, now, "created")).await?;
-    Ok(Step::Completed {
-        deal: deal.id,
-        matched_existing: false,
-        version: deal.version,
-        filled: Filled::default(),
-    })
-}
 
-/// Links a deal that is there, and writes into it what the conversion is to write.
-async fn link(
-    tx: &mut TenantTx,
-    actor: &Caller,
-    before: Deal,
-    lead: &Details,
-    fill: ConversionFill,
-    now: OffsetDateTime,
-) -> Result<Step, Error> {
-    let (after, filled) = {
-        let own = Details::of_deal(&before);
-        let full = own.filled(lead, fill);
-        let mut after = before.clone();
-        full.clone().write(&mut after);
-        (after, Filled::between(own, full))
-    };
-    let deal = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
-    steps::follow(tx, deal.company_id, deal.id, before.version, deal.version).await?;
-    Ok(Step::Completed {
-        deal: deal.id,
-        matched_existing: true,
-        version: deal.version,
-        filled,
-    })
-}
-
-/// Takes out of a deal what a conversion wrote into it.
-async fn empty(
-    tx: &mut TenantTx,
-    company: Uuid,
-    deal: Uuid,
-    filled: &Filled,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let Some(before) = load(tx, company, deal, Which::Any).await? else {
-        return Ok(());
-    };
-    let mut after = before.clone();
-    filled.taken_back(Details::of_deal(&before)).write(&mut after);
-    let system = Caller::system(company);
-    let deal = write::update(tx, &before, after, Change::new(&system, now, "conversion_undone")).await?;
-    Ok(steps::follow(tx, company, deal.id, before.version, deal.version).await?)
-}
-
-/// Deletes a deal that a conversion made: unless somebody has worked on it since, or another conversion linked it,
-/// which is then the one that made it.
-async fn remove(
-    tx: &mut TenantTx,
-    company: Uuid,
-    conversion: Uuid,
-    deal: Uuid,
-    version: i64,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    // Locked first: a conversion that links it at this moment is seen, or sees it deleted.
-    let Some(before) = load(tx, company, deal, Which::Present).await? else {
-        return Ok(());
-    };
-    if let Some(heir) = steps::heir(tx, company, conversion, deal).await? {
-        steps::inherit(tx, company, heir).await?;
-        return Ok(());
+    #[test]
+    fn a_deal_is_named_after_the_company_or_else_the_person() {
+        let mut lead = Lead {
+            full_name: "Ada Lovelace".into(),
+            ..Lead::default()
+        };
+        assert_eq!(name_of(None, &lead), "Ada Lovelace");
+        lead.company_name = Some("Engines".into());
+        assert_eq!(name_of(None, &lead), "Engines");
+        assert_eq!(name_of(Some("Big one"), &lead), "Big one");
     }
-    if before.version == version {
-        let system = Caller::system(company);
-        write::delete(tx, &before, Change::new(&system, now, "conversion_undone")).await?;
-    }
-    Ok(())
-}
-
-async fn tell(tx: &mut TenantTx, company: Uuid, conversion: Uuid, step: Step) -> Result<(), Error> {
-    let conversion_id = conversion.to_string();
-    let message = match step {
-        Step::Completed {
-            deal,
-            matched_existing,
-            ..
-        } => {
-            let name = load(tx, company, deal, Which::Any)
-                .await?
-                .map(|deal| deal.title());
-            let event = DealStepCompleted {
-                conversion_id,
-                deal_id: deal.to_string(),
-                deal_name: name.unwrap_or_default(),
-                matched_existing,
-            };
-            Outgoing::new(company, None, &event)
-        }
-        Step::Failed { reason } => Outgoing::new(
-            company,
-            None,
-            &DealStepFailed {
-                conversion_id,
-                reason,
-            },
-        ),
-        Step::Undone => return Ok(()),
-    };
-    Ok(outbox::put(tx, &[message.about(conversion).addressed()]).await?)
-}
-
-async fn load(tx: &mut TenantTx, company: Uuid, id: Uuid, which: Which) -> Result<Option<Deal>, Error> {
-    match write::get_for_update(tx, &Caller::system(company), id, "update", which).await {
-        Ok(deal) => Ok(Some(deal)),
-        Err(error) if error.kind() == kontor_chassis::Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Who asked for the conversion, as the one who changes records; nobody when the suite did by itself.
-fn actor(company: Uuid, context: &ConversionContext) -> Result<Caller, Error> {
-    Ok(match &context.requested_by {
-        Some(user) => Caller::person(
-            write::parse_id(user)?,
-            company,
-            Uuid::nil(),
-            "",
-            Permissions::default(),
-            None,
-        ),
-        None => Caller::system(company),
-    })
 }

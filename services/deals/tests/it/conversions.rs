@@ -2,11 +2,15 @@
 
 use kontor_deals::service::convert;
 use kontor_proto::{
-    deals::v1::{self, DealStepCompleted, DealStepFailed, deal_service_server::DealService},
+    deals::v1::{
+        self, DealStepCompleted, DealStepFailed, deal_conversion_service_server::DealConversionService,
+        deal_service_server::DealService,
+    },
     leads::v1::{ConversionContext, ConversionUndoRequested, ConvertLeadDeal, DealStepRequested, Lead},
-    records::v1::Money,
+    records::v1::{Money, SagaPlan},
 };
 use time::OffsetDateTime;
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::{
@@ -54,6 +58,14 @@ async fn undo(world: &World, request: &DealStepRequested) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
+}
+
+async fn plan(world: &World, asked: Request<()>, step: DealStepRequested) -> SagaPlan {
+    let request = asked.map(|()| v1::PlanDealStepRequest { step: Some(step) });
+    answer(world.grpc.plan_deal_step(request).await)
+        .unwrap()
+        .plan
+        .unwrap()
 }
 
 async fn total(world: &World) -> Option<i64> {
@@ -152,4 +164,43 @@ async fn what_a_conversion_made_is_taken_back_and_a_late_request_does_nothing() 
     undo(&world, &request).await;
     step(&world, &request).await;
     assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_plan_shows_what_a_new_deal_would_hold_and_saves_nothing() {
+    let world = World::new().await;
+    let mut request = request(ConvertLeadDeal::default());
+    // Neither is made yet.
+    request.account_id.clear();
+    request.contact_id.clear();
+    let plan = plan(&world, world.asks(()), request).await;
+    assert_eq!(plan.id, None);
+    let to = |field: &str| {
+        let write = plan.writes.iter().find(|write| write.field == field);
+        write.and_then(|write| write.to.as_deref())
+    };
+    assert_eq!((to("name"), to("amount")), (Some("Engines"), Some("500")));
+    assert!(to("stage_id").is_some());
+    assert_eq!(to("account_id"), None);
+    assert_eq!(total(&world).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_deal_with_the_same_contact_stands_in_the_way() {
+    let world = World::new().await;
+    let request = request(ConvertLeadDeal::default());
+    step(&world, &request).await;
+    let mut other = self::request(ConvertLeadDeal::default());
+    other.contact_id = request.contact_id.clone();
+    step(&world, &other).await;
+    let asked = v1::ListDealTouchesRequest {
+        conversion_id: request.context.unwrap().conversion_id,
+        account_id: None,
+        contact_id: Some(request.contact_id),
+    };
+    let touches = answer(world.grpc.list_deal_touches(world.asks(asked)).await)
+        .unwrap()
+        .touches;
+    assert_eq!(touches.len(), 1);
+    assert_eq!(touches[0].id, other.new_deal_id);
 }

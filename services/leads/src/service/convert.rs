@@ -29,15 +29,15 @@ use crate::{
 };
 
 /// Without `wait_seconds`.
-const USUAL_WAIT: i32 = 5;
+pub(super) const USUAL_WAIT: i32 = 5;
 const LONGEST_WAIT: i32 = 30;
 
 /// What a caller wants of a conversion, read and in bounds.
 #[derive(Debug)]
 pub struct Wish {
-    lead_id: Uuid,
+    pub(super) lead_id: Uuid,
     etag: String,
-    given: Given,
+    pub(super) given: Given,
     wants_deal: bool,
     deal: Option<v1::ConvertLeadDeal>,
     fill: Fill,
@@ -116,6 +116,28 @@ impl Wish {
             deal: self.deal.clone(),
             owner_id: self.given.owner.or(lead.owner_id),
             fill: self.fill,
+        }
+    }
+
+    /// The conversion of this lead, before anything is done.
+    pub(super) fn conversion(&self, caller: &Caller, lead: &Lead, now: OffsetDateTime) -> Conversion {
+        Conversion {
+            company_id: lead.company_id,
+            id: Uuid::now_v7(),
+            lead_id: lead.id,
+            state: ConversionState::Running,
+            lead_status_before: lead.status,
+            requested_by: caller.user_id(),
+            lead: lead.clone().into_message(),
+            plan: self.plan(lead),
+            account: None,
+            account_name: None,
+            contact: None,
+            deal: None,
+            failure: None,
+            undo_requested_by: None,
+            started_at: now,
+            finished_at: None,
         }
     }
 
@@ -230,12 +252,13 @@ impl Leads {
         if matches!(before.status, LeadStatus::Converting | LeadStatus::Converted)
             && let Some(live) = conversions::live_of(&mut tx, caller.company_id(), before.id).await?
         {
-            return Ok(match live.state {
-                ConversionState::Running => Begun::AtWork(live.id),
+            return match live.state {
+                ConversionState::Running => Ok(Begun::AtWork(live.id)),
+                ConversionState::Undoing => Err(error::Error::Undoing.into()),
                 ConversionState::Completed | ConversionState::Failed | ConversionState::Undone => {
-                    Begun::Ended(Box::new(live), Box::new(before))
+                    Ok(Begun::Ended(Box::new(live), Box::new(before)))
                 }
-            });
+            };
         }
         before.match_etag(&wish.etag)?;
         let state = before.status;
@@ -246,23 +269,7 @@ impl Leads {
         if !checked && wish.gives_something() {
             return Ok(Begun::Unchecked);
         }
-        let conversion = Conversion {
-            company_id: before.company_id,
-            id: Uuid::now_v7(),
-            lead_id: before.id,
-            state: ConversionState::Running,
-            lead_status_before: state,
-            requested_by: caller.user_id(),
-            lead: before.clone().into_message(),
-            plan: wish.plan(&before),
-            account: None,
-            account_name: None,
-            contact: None,
-            deal: None,
-            failure: None,
-            started_at: now,
-            finished_at: None,
-        };
+        let conversion = wish.conversion(caller, &before, now);
         conversions::insert(&mut tx, &conversion).await?;
         let mut change = Change::new(caller, now, Step::Convert.action());
         if let Some(part) = conversion.awaited() {
@@ -284,7 +291,7 @@ impl Leads {
     }
 
     /// Waits until a conversion has ended, at most so long, and no longer than the process may live.
-    async fn wait(&self, caller: &Caller, id: Uuid, ended: &mut Subscription, patience: Duration) {
+    pub(super) async fn wait(&self, caller: &Caller, id: Uuid, ended: &mut Subscription, patience: Duration) {
         let told = id.to_string();
         let end = async {
             loop {
@@ -305,7 +312,7 @@ impl Leads {
     async fn has_ended(&self, caller: &Caller, id: Uuid) -> Result<bool, Error> {
         let mut tx = self.db.read(caller).await?;
         let conversion = conversions::find(&mut tx, caller.company_id(), id).await?;
-        Ok(conversion.is_none_or(|conversion| conversion.finished_at.is_some()))
+        Ok(conversion.is_none_or(|conversion| conversion.has_ended()))
     }
 }
 

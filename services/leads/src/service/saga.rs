@@ -1,7 +1,8 @@
 //! The course of a conversion: what is done when a part tells how it ended, and when it tells nothing.
 //!
 //! account → contact → deal, one after the other, each in its own service. What is told twice, or too late, changes
-//! nothing. A part that can't be done ends the conversion: the others are asked to take theirs back.
+//! nothing. A part that can't be done ends the conversion: the others are asked to take theirs back. So they are when a person wants a
+//! completed one undone; then the lead is where it was once every part has said that it is done.
 
 use std::time::Duration;
 
@@ -21,9 +22,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    conversion::{Conversion, Linked, Part, timestamp},
-    events::request,
-    model::{Lead, LeadStatus},
+    conversion::{Conversion, ConversionState, Linked, Part, timestamp},
+    events::{request, undo_request},
+    model::{BecameOf, Lead, LeadStatus},
     store::conversions,
 };
 
@@ -46,6 +47,8 @@ pub enum Told {
     },
     /// It can't be done, for this reason.
     Failed(String),
+    /// It is taken back.
+    Undone,
 }
 
 /// Takes in what a part of a conversion has told, and goes on from there.
@@ -72,7 +75,12 @@ pub async fn take(
             matched_existing,
         } => {
             let id = refs::required("id", &id)?;
-            if !conversion.take(part, Linked { id, matched_existing }) {
+            let linked = Linked {
+                id,
+                matched_existing,
+                undone: false,
+            };
+            if !conversion.take(part, linked) {
                 return Ok(());
             }
             if part == Part::Account {
@@ -89,6 +97,15 @@ pub async fn take(
                 return Ok(());
             }
             fail(tx, &conversion, now).await?;
+        }
+        Told::Undone => {
+            // Of a failed conversion too; that has ended already.
+            if conversion.state != ConversionState::Undoing {
+                return Ok(());
+            }
+            if conversion.take_back(part, now) {
+                undone(tx, &conversion, now).await?;
+            }
         }
     }
     Ok(conversions::save(tx, &conversion).await?)
@@ -127,11 +144,13 @@ impl Due for Watchdog {
         let Some(conversion) = conversions::find_for_update(tx, timer.company, timer.id).await? else {
             return Ok(());
         };
-        let Some(part) = conversion.awaited() else {
-            return Ok(());
+        let again = match (conversion.awaited(), conversion.state) {
+            (Some(part), _) => request(&conversion, part),
+            (None, ConversionState::Undoing) => undo_request(&conversion),
+            (None, _) => return Ok(()),
         };
-        tracing::info!(conversion = %conversion.id, part = part.word(), round, "a part of a conversion is asked again");
-        outbox::put(tx, &[request(&conversion, part)]).await?;
+        tracing::info!(conversion = %conversion.id, kind = again.kind, round, "parts of a conversion are asked again");
+        outbox::put(tx, &[again]).await?;
         watch(tx, &conversion, round + 1, OffsetDateTime::now_utc()).await
     }
 }
@@ -151,7 +170,7 @@ async fn complete(tx: &mut TenantTx, conversion: &Conversion, now: OffsetDateTim
     };
     let told =
         Outgoing::new(conversion.company_id, conversion.requested_by, &event).about(conversion.lead_id);
-    let actor = actor(conversion);
+    let actor = actor(conversion.company_id, conversion.requested_by);
     let change = Change::new(&actor, now, "converted").telling(told);
     let before = lead(tx, conversion).await?;
     let after = Lead {
@@ -165,10 +184,9 @@ async fn complete(tx: &mut TenantTx, conversion: &Conversion, now: OffsetDateTim
 
 /// The lead is again where it was, and what was done for it is taken back.
 async fn fail(tx: &mut TenantTx, conversion: &Conversion, now: OffsetDateTime) -> Result<(), Error> {
-    let conversion_id = conversion.id.to_string();
     let failed = v1::LeadConversionFailed {
         lead_id: conversion.lead_id.to_string(),
-        conversion_id: conversion_id.clone(),
+        conversion_id: conversion.id.to_string(),
         reason: conversion
             .failure
             .as_ref()
@@ -176,16 +194,34 @@ async fn fail(tx: &mut TenantTx, conversion: &Conversion, now: OffsetDateTime) -
             .unwrap_or_default(),
     };
     let (company, by) = (conversion.company_id, conversion.requested_by);
-    let undo = Outgoing::new(company, by, &v1::ConversionUndoRequested { conversion_id })
-        .about(conversion.id)
-        .addressed();
-    let actor = actor(conversion);
+    let actor = actor(company, by);
     let change = Change::new(&actor, now, "conversion_failed")
         .telling(Outgoing::new(company, by, &failed).about(conversion.lead_id))
-        .telling(undo);
+        .telling(undo_request(conversion));
     let before = lead(tx, conversion).await?;
     let after = Lead {
         status: conversion.lead_status_before,
+        ..before.clone()
+    };
+    write::update(tx, &before, after, change).await?;
+    Ok(timers::cancel(tx, conversion.id).await?)
+}
+
+/// Everything is taken back: the lead is where it was before the conversion, and may be converted again.
+async fn undone(tx: &mut TenantTx, conversion: &Conversion, now: OffsetDateTime) -> Result<(), Error> {
+    let (company, by) = (conversion.company_id, conversion.undo_requested_by);
+    let event = v1::LeadConversionUndone {
+        lead_id: conversion.lead_id.to_string(),
+        conversion_id: conversion.id.to_string(),
+        undone_by: by.map(|id| id.to_string()),
+    };
+    let actor = actor(company, by);
+    let change = Change::new(&actor, now, "conversion_undone")
+        .telling(Outgoing::new(company, by, &event).about(conversion.lead_id));
+    let before = lead(tx, conversion).await?;
+    let after = Lead {
+        status: conversion.lead_status_before,
+        conversion: BecameOf::default(),
         ..before.clone()
     };
     write::update(tx, &before, after, change).await?;
@@ -197,17 +233,10 @@ async fn lead(tx: &mut TenantTx, conversion: &Conversion) -> Result<Lead, Error>
     write::get_for_update(tx, &system, conversion.lead_id, "convert", Which::Any).await
 }
 
-/// Who asked for the conversion, as the one who changes the lead.
-fn actor(conversion: &Conversion) -> Caller {
-    match conversion.requested_by {
-        Some(user) => Caller::person(
-            user,
-            conversion.company_id,
-            Uuid::nil(),
-            "",
-            Permissions::default(),
-            None,
-        ),
-        None => Caller::system(conversion.company_id),
+/// Who asked for it, as the one who changes the lead.
+fn actor(company: Uuid, by: Option<Uuid>) -> Caller {
+    match by {
+        Some(user) => Caller::person(user, company, Uuid::nil(), "", Permissions::default(), None),
+        None => Caller::system(company),
     }
 }

@@ -20,8 +20,8 @@ macro_rules! select {
         concat!(
             "select company_id, id, lead_id, state, lead_status_before, requested_by, owner_id, lead, fill,
                  given_account_id, given_contact_id, given_deal_id, new_account_id, new_contact_id, new_deal_id, deal,
-                 account_id, account_name, account_matched, contact_id, contact_matched, deal_id, deal_matched,
-                 failed_step, failure, started_at, finished_at
+                 account_id, account_name, account_matched, account_undone, contact_id, contact_matched, contact_undone,
+                 deal_id, deal_matched, deal_undone, failed_step, failure, undo_requested_by, started_at, finished_at
              from leads.conversions ",
             $rest
         )
@@ -71,53 +71,60 @@ pub(crate) async fn insert(conn: &mut PgConnection, conversion: &Conversion) -> 
 
 /// Keeps how far it has come. Its end wakes whoever waits for it.
 pub(crate) async fn save(conn: &mut PgConnection, conversion: &Conversion) -> Result<(), sqlx::Error> {
-    let linked = |linked: &Option<Linked>| {
-        (
-            linked.as_ref().map(|l| l.id),
-            linked.as_ref().is_some_and(|l| l.matched_existing),
-        )
-    };
-    let (account, contact, deal) = (
-        linked(&conversion.account),
-        linked(&conversion.contact),
-        linked(&conversion.deal),
-    );
+    let [account, contact, deal] =
+        [&conversion.account, &conversion.contact, &conversion.deal].map(|linked| {
+            let linked = linked.as_ref();
+            (
+                linked.map(|linked| linked.id),
+                linked.is_some_and(|linked| linked.matched_existing),
+                linked.is_some_and(|linked| linked.undone),
+            )
+        });
     sqlx::query(
         "with saved as (
              update leads.conversions
              set state = $3,
                  account_id = $4,
                  account_matched = $5,
-                 account_name = $6,
-                 contact_id = $7,
-                 contact_matched = $8,
-                 deal_id = $9,
-                 deal_matched = $10,
-                 failed_step = $11,
-                 failure = $12,
-                 finished_at = $13
+                 account_undone = $6,
+                 account_name = $7,
+                 contact_id = $8,
+                 contact_matched = $9,
+                 contact_undone = $10,
+                 deal_id = $11,
+                 deal_matched = $12,
+                 deal_undone = $13,
+                 failed_step = $14,
+                 failure = $15,
+                 undo_requested_by = $16,
+                 finished_at = $17
              where company_id = $1
                and id = $2
-             returning id, finished_at
+             returning id
          )
-         select pg_notify($14, id::text)
+         select pg_notify($18, id::text)
          from saved
-         where finished_at is not null",
+         where $19",
     )
     .bind(conversion.company_id)
     .bind(conversion.id)
     .bind(conversion.state.word())
     .bind(account.0)
     .bind(account.1)
+    .bind(account.2)
     .bind(&conversion.account_name)
     .bind(contact.0)
     .bind(contact.1)
+    .bind(contact.2)
     .bind(deal.0)
     .bind(deal.1)
+    .bind(deal.2)
     .bind(conversion.failure.as_ref().map(|failure| failure.part.word()))
     .bind(conversion.failure.as_ref().map(|failure| &failure.reason))
+    .bind(conversion.undo_requested_by)
     .bind(conversion.finished_at)
     .bind(ENDED)
+    .bind(conversion.has_ended())
     .execute(conn)
     .await?;
     Ok(())
@@ -158,7 +165,7 @@ pub(crate) async fn live_of(
     lead: Uuid,
 ) -> Result<Option<Conversion>, Error> {
     let row = sqlx::query(select!(
-        "where company_id = $1 and lead_id = $2 and state in ('running', 'completed')"
+        "where company_id = $1 and lead_id = $2 and state in ('running', 'completed', 'undoing')"
     ))
     .bind(company)
     .bind(lead)
@@ -184,11 +191,13 @@ pub(crate) async fn last_of(
 }
 
 fn read(row: &PgRow) -> Result<Conversion, Error> {
-    let linked = |id: &str, matched: &str| -> Result<Option<Linked>, sqlx::Error> {
-        let matched_existing = row.try_get(matched)?;
-        Ok(row
-            .try_get::<Option<Uuid>, _>(id)?
-            .map(|id| Linked { id, matched_existing }))
+    let linked = |id: &str, matched: &str, undone: &str| -> Result<Option<Linked>, sqlx::Error> {
+        let (matched_existing, undone) = (row.try_get(matched)?, row.try_get(undone)?);
+        Ok(row.try_get::<Option<Uuid>, _>(id)?.map(|id| Linked {
+            id,
+            matched_existing,
+            undone,
+        }))
     };
     let part: Option<&str> = row.try_get("failed_step")?;
     let failure: Option<String> = row.try_get("failure")?;
@@ -216,14 +225,15 @@ fn read(row: &PgRow) -> Result<Conversion, Error> {
             owner_id: row.try_get("owner_id")?,
             fill: word(row, "fill", Fill::from_word)?,
         },
-        account: linked("account_id", "account_matched")?,
+        account: linked("account_id", "account_matched", "account_undone")?,
         account_name: row.try_get("account_name")?,
-        contact: linked("contact_id", "contact_matched")?,
-        deal: linked("deal_id", "deal_matched")?,
+        contact: linked("contact_id", "contact_matched", "contact_undone")?,
+        deal: linked("deal_id", "deal_matched", "deal_undone")?,
         failure: part
             .and_then(Part::from_word)
             .zip(failure)
             .map(|(part, reason)| Failure { part, reason }),
+        undo_requested_by: row.try_get("undo_requested_by")?,
         started_at: row.try_get("started_at")?,
         finished_at: row.try_get("finished_at")?,
     })

@@ -6,7 +6,10 @@ use kontor_leads::{
     conversion::Part,
     service::saga::{self, Told, Watchdog},
 };
-use kontor_proto::leads::v1::{self, ConversionState, lead_service_server::LeadService};
+use kontor_proto::leads::v1::{
+    self, ConversionState, lead_conversion_service_server::LeadConversionService,
+    lead_service_server::LeadService,
+};
 use kontor_proto::records::v1::Money;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -343,4 +346,36 @@ async fn what_a_conversion_can_not_mean_is_named_at_its_field() {
         [("wait_seconds", "out_of_range")]
     );
     assert_eq!(world.get(&lead.id).await.unwrap().status(), v1::LeadStatus::New);
+}
+
+#[tokio::test]
+async fn only_a_converted_lead_is_taken_back_and_only_when_its_neighbours_can_be_asked() {
+    let world = World::new().await;
+    let lead = world.create(named("Back")).await.unwrap();
+    let undo = || {
+        world.asks(v1::UndoLeadConversionRequest {
+            id: lead.id.clone(),
+            etag: String::new(),
+        })
+    };
+    let error = answer(world.grpc.undo_lead_conversion(undo()).await).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Conflict, "wrong_state"));
+    let dealless = v1::ConvertLeadRequest {
+        create_deal: Some(false),
+        ..request(&lead.id)
+    };
+    let id = world.convert(dealless).await.unwrap().conversion.unwrap().id;
+    let error = answer(world.grpc.undo_lead_conversion(undo()).await).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Conflict, "lead_converting"));
+    tell(&world, &id, Part::Account, done("Acme")).await.unwrap();
+    tell(&world, &id, Part::Contact, done("Back")).await.unwrap();
+    // Nobody knows whether it is untouched: accounts, contacts and deals don't run here.
+    let error = answer(world.grpc.undo_lead_conversion(undo()).await).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    let conversion = world.conversion(&lead.id).await.unwrap();
+    assert_eq!(conversion.state(), ConversionState::Completed);
+    // That a part is taken back is told of failed conversions too; a completed one doesn't care.
+    tell(&world, &id, Part::Account, Told::Undone).await.unwrap();
+    assert_eq!(world.conversion(&lead.id).await.unwrap(), conversion);
+    assert_eq!(world.told::<v1::ConversionUndoRequested>().await.len(), 0);
 }
