@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 
 use kontor_chassis::{FieldErrors, Kind};
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1::ListQuery;
 use kontor_records::Record as _;
 use kontor_records::query::{Identity, Order};
 use proptest::prelude::*;
 
 use crate::filtering::ordered;
-use crate::lead::Lead;
+use crate::lead::{Lead, v1};
 use crate::world::{World, built_in, named, person};
 
 /// A lead of that place in the order of its count of employees; every fifth has none.

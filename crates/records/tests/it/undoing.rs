@@ -1,7 +1,6 @@
 //! Imports that are taken back.
 
 use kontor_chassis::{Caller, Kind};
-use kontor_proto::leads::v1;
 use kontor_proto::records::v1::{
     ImportJob, ImportMode, ImportOptions, ImportState, ImportUndo, ListQuery, Money,
 };
@@ -9,7 +8,7 @@ use kontor_records::write::{self, Change, Which};
 use uuid::Uuid;
 
 use crate::importing::{import, nothing_is_staged, number, service, upload};
-use crate::lead::Lead;
+use crate::lead::{Lead, v1};
 use crate::surviving::{age, alarm, until};
 use crate::world::{World, named};
 
