@@ -176,7 +176,7 @@ async fn leads_that_convert_are_left_alone() {
         ..v1::ConvertLeadRequest::default()
     };
     answer(
-        kontor_proto::leads::v1::lead_conversion_service_server::LeadConversionService::convert_lead(
+        v1::lead_conversion_service_server::LeadConversionService::convert_lead(
             &world.grpc,
             world.asks(request),
         )
