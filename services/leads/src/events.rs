@@ -128,7 +128,7 @@ pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
 pub fn timers(host: &Host, leads: &Leads) -> Timers {
     Timers::new(host)
         .on(WATCHDOG, Watchdog)
-        .on(handover::TIMER, HandOver::<crate::model::Lead>::default())
+        .on(handover::TIMER, HandOver::<Lead>::default())
         .on(
             MOVES,
             Mover::<Lead>::new(host.db.clone(), leads.territories().clone()),
