@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::lead::v1;
 use kontor_chassis::{FieldErrors, Kind};
 use kontor_proto::records::v1::ListQuery;
 use kontor_records::Record as _;

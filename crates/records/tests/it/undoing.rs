@@ -1,6 +1,5 @@
 //! Imports that are taken back.
 
-use crate::lead::v1;
 use kontor_chassis::{Caller, Kind};
 use kontor_proto::records::v1::{
     ImportJob, ImportMode, ImportOptions, ImportState, ImportUndo, ListQuery, Money,

@@ -7,7 +7,7 @@ use kontor_proto::{
     records::v1::{Reference, TerritoryMoveFlow, TerritoryMoveRow, TerritoryMoves},
 };
 use kontor_records::{
-    Record,
+    Record, fields,
     query::page_size,
     territories::{self, Sweep},
     wire::Wire,
@@ -205,7 +205,7 @@ fn changed(
         priority: priority.unwrap_or_default(),
         ..v1::Territory::default()
     };
-    let mut after = before.patch(message, Some(&mask), errors);
+    let mut after = before.patch(message, Some(&mask), &fields::built_in::<Territory>(), errors);
     after.settle(errors);
     after
 }

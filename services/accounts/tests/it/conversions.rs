@@ -354,7 +354,7 @@ async fn a_plan_names_who_fits_by_what_and_saves_nothing() {
     let mut stranger = Request::new(());
     stranger
         .extensions_mut()
-        .insert(world.caller_with(["leads:convert".to_owned()]));
+        .insert(world.caller_with(&["leads:convert"]));
     let shown = plan(&world, stranger, request).await;
     assert_eq!(shown.candidates, [], "who may read no account learns of none");
     assert_eq!(total(&world).await, Some(2));
