@@ -389,7 +389,7 @@ async fn what_stands_in_the_way_of_taking_back_is_named() {
         .await
         .unwrap();
     let linked = ("Part of it".to_owned(), "linked".to_owned());
-    assert_eq!(touches().await, [linked.clone()]);
+    assert_eq!(touches().await, std::slice::from_ref(&linked));
     let phone = v1::Account {
         phone: Some("+1 555".to_owned()),
         ..v1::Account::default()
