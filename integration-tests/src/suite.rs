@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::{Duration, Instant};
 
 use kontor::servers::{Postgres, RabbitMq, free_port};
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
@@ -180,6 +181,25 @@ impl Suite {
         running.ready().await;
     }
 
+    /// Starts a process that was killed; answers how long it took until it said of itself that it is ready.
+    ///
+    /// # Panics
+    /// When it doesn't come up.
+    pub async fn start_again(&self, name: &'static str) -> Duration {
+        let began = Instant::now();
+        let admin = self.running().spawn(name).await;
+        let client = reqwest::Client::new();
+        loop {
+            let answer = client.get(format!("http://{admin}/readyz")).send().await;
+            let took = began.elapsed();
+            if answer.is_ok_and(|answer| answer.status() == 200) {
+                return took;
+            }
+            assert!(took < Duration::from_secs(60), "{name} does not come up");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Starts whatever an earlier trial left dead.
     ///
     /// # Panics
@@ -218,7 +238,7 @@ impl Suite {
             .status()
             .await
             .expect("kill");
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), child.wait()).await;
+        let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
         ended.expect("it ends within 30 s").expect("its status").code()
     }
 
@@ -411,7 +431,8 @@ impl Running {
         running
     }
 
-    async fn spawn(&self, name: &'static str) {
+    /// Starts one; answers where its admin port is.
+    async fn spawn(&self, name: &'static str) -> String {
         let log = self.folder.join(format!("{name}.log"));
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -421,12 +442,13 @@ impl Running {
         let admin = format!("127.0.0.1:{}", free_port().expect("a port"));
         let child = self
             .command(&["serve", name])
-            .env("KONTOR_ADMIN_LISTEN", admin)
+            .env("KONTOR_ADMIN_LISTEN", &admin)
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
             .spawn()
             .expect("the executable");
         self.processes.lock().await.insert(name, child);
+        admin
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -475,14 +497,14 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
 }
 
-/// The executable that the same cargo command built, beside this one or the folder of the test binaries.
+/// The executable that the same cargo command built: beside this one, or beside the folder of the test binaries.
 fn executable() -> PathBuf {
-    let tests = std::env::current_exe().expect("the test binary");
-    let folder = tests
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/deps");
-    let executable = folder.join("kontor");
-    assert!(executable.exists(), "build it first: cargo build --workspace");
-    executable
+    let own = std::env::current_exe().expect("this executable");
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("kontor"))
+        .find(|file| file.is_file());
+    found.expect("build it first: cargo build --workspace")
 }
