@@ -52,6 +52,12 @@ impl Condition {
         self.values.len()
     }
 
+    /// A text that only this condition on this table has: conditions hold the company they are of.
+    pub(crate) fn fingerprint(&self, table: &str) -> String {
+        let Self { text, values } = self;
+        format!("{table}\n{text}\n{values:?}")
+    }
+
     /// Its values, to be bound before any other.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! How many records match: exactly up to a limit, by the planner's estimate above it.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use kontor_chassis::Error;
+use moka::sync::Cache;
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
@@ -11,6 +15,15 @@ use crate::record::Record;
 /// Counted exactly up to here.
 const EXACT: i64 = 10_000;
 
+/// Estimates, by what they are of: counting up to the limit takes many times what the page itself takes, and an estimate
+/// is as good for the next moments. What was counted exactly is never kept.
+static ESTIMATES: LazyLock<Cache<String, i64>> = LazyLock::new(|| {
+    Cache::builder()
+        .max_capacity(1_000)
+        .time_to_live(Duration::from_secs(3))
+        .build()
+});
+
 /// How many, and whether that is an estimate.
 pub(crate) async fn total<R: Record>(
     tx: &mut PgConnection,
@@ -18,6 +31,10 @@ pub(crate) async fn total<R: Record>(
 ) -> Result<(i64, bool), Error> {
     let table = R::description().table;
     let condition = &selection.condition;
+    let known = condition.fingerprint(table);
+    if let Some(estimate) = ESTIMATES.get(&known) {
+        return Ok((estimate, true));
+    }
     let matching = format!("select 1\nfrom {table}\nwhere {}", condition.text());
     let capped = format!(
         "select count(*)\nfrom (\n{matching}\nlimit {}\n) capped",
@@ -39,5 +56,7 @@ pub(crate) async fn total<R: Record>(
         .pointer("/0/Plan/Plan Rows")
         .and_then(Json::as_i64)
         .unwrap_or_default();
-    Ok((rows.max(counted), true))
+    let estimate = rows.max(counted);
+    ESTIMATES.insert(known, estimate);
+    Ok((estimate, true))
 }
