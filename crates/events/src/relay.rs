@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kontor_chassis::{Db, Error, Host, db::Signal, health::Fitness};
+use kontor_chassis::{Db, Error, Host, health::Fitness};
 use metrics::{counter, gauge};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -31,8 +31,8 @@ const WINDOW: i64 = 256;
 const WINDOW_IN_PROCESS: i64 = 64;
 /// Relays of a process: while one awaits confirms, the other publishes.
 const WORKERS: usize = 2;
-/// Behind the signals, should one be missed.
-const POLL: Duration = Duration::from_secs(5);
+/// For what another process wrote and died before it could tell.
+const POLL: Duration = Duration::from_secs(2);
 /// So long a fact waits for the first queue that wants it, when services start one after the other.
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -94,20 +94,14 @@ impl Relay {
 }
 
 impl Worker {
-    /// Wakes a worker whenever something was written, and from time to time.
+    /// Wakes a worker whenever this process may have written something, and from time to time.
     async fn watch(self) {
-        let mut signals = self
-            .db
-            .signals()
-            .subscribe(&format!("{}_outbox", self.db.schema()));
         let mut poll = tokio::time::interval(POLL);
         let mut pruned = Instant::now();
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
-                signal = signals.recv() => match signal {
-                    Signal::Payload(_) | Signal::Missed => self.wake.notify_one(),
-                },
+                () = self.db.committed() => self.wake.notify_one(),
                 _ = poll.tick() => {
                     self.wake.notify_one();
                     let prune = pruned.elapsed() > PRUNE_EVERY;
@@ -130,7 +124,7 @@ impl Worker {
         if prune {
             inbox::prune(&mut tx).await?;
         }
-        tx.commit().await
+        tx.commit_quietly().await
     }
 
     async fn run(self) {
@@ -209,7 +203,7 @@ impl Worker {
         };
         let kept = self.sort_out(&rows, &messages, &fates);
         kept.put_back(&mut tx).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         if let Some(soonest) = kept.soonest() {
             let wake = self.wake.clone();
             tokio::spawn(async move {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::Notify;
 
 pub use signals::{Signal, Signals, Subscription};
 pub use tenant_tx::TenantTx;
@@ -33,6 +34,7 @@ struct Inner {
     schema: Box<str>,
     options: PgConnectOptions,
     signals: OnceLock<Signals>,
+    committed: Arc<Notify>,
 }
 
 impl Db {
@@ -71,6 +73,7 @@ impl Db {
             schema: service.into(),
             options,
             signals: OnceLock::new(),
+            committed: Arc::default(),
         })))
     }
 
@@ -86,6 +89,7 @@ impl Db {
             &self.0.pool,
             &self.0.schema,
             &tenant_tx::begin_text(true, Some(caller)),
+            None,
         )
         .await
     }
@@ -96,7 +100,7 @@ impl Db {
     /// As [`Self::read`]; when the request's idempotency key is another request's.
     pub async fn begin(&self, caller: &Caller) -> Result<TenantTx, Error> {
         let text = tenant_tx::begin_text(false, Some(caller));
-        let open = TenantTx::begin(&self.0.pool, &self.0.schema, &text);
+        let open = self.writing(&text);
         match caller.ticket() {
             Some(ticket) => ticket.begin(open).await,
             None => open.await,
@@ -108,7 +112,19 @@ impl Db {
     /// # Errors
     /// As [`Self::read`].
     pub async fn unscoped(&self) -> Result<TenantTx, Error> {
-        TenantTx::begin(&self.0.pool, &self.0.schema, &tenant_tx::begin_text(false, None)).await
+        self.writing(&tenant_tx::begin_text(false, None)).await
+    }
+
+    async fn writing(&self, text: &str) -> Result<TenantTx, Error> {
+        let committed = Some(Arc::clone(&self.0.committed));
+        TenantTx::begin(&self.0.pool, &self.0.schema, text, committed).await
+    }
+
+    /// Waits until a transaction of this process is committed; one that was since the last wait counts. For one who sleeps
+    /// until there may be something to do. A `notify` would say it to all processes, but it holds a lock of the whole
+    /// server until the commit is on disk, so that one commit after the other goes there alone.
+    pub async fn committed(&self) {
+        self.0.committed.notified().await;
     }
 
     /// What the database tells by `notify`, on one connection for the whole service, opened at the first call.
@@ -130,7 +146,7 @@ impl Db {
     /// # Errors
     /// Unavailable when it doesn't.
     pub async fn ping(&self) -> Result<(), Error> {
-        TenantTx::begin(&self.0.pool, &self.0.schema, "begin read only")
+        TenantTx::begin(&self.0.pool, &self.0.schema, "begin read only", None)
             .await
             .map(drop)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use tokio::sync::Notify;
 use tracing::{Instrument, Span};
 
 use super::to_the_end::ToTheEnd;
@@ -22,6 +23,8 @@ pub struct TenantTx {
     span: Span,
     /// The key of the request whose work this is: it gets the transaction back instead of its end.
     ticket: Option<Arc<Ticket>>,
+    /// Told of the commit; none when it only reads.
+    committed: Option<Arc<Notify>>,
 }
 
 const OPEN: &str = "a transaction that isn't over";
@@ -41,7 +44,12 @@ pub(super) fn begin_text(read_only: bool, caller: Option<&Caller>) -> String {
 }
 
 impl TenantTx {
-    pub(super) async fn begin(pool: &PgPool, schema: &str, text: &str) -> Result<Self, Error> {
+    pub(super) async fn begin(
+        pool: &PgPool,
+        schema: &str,
+        text: &str,
+        committed: Option<Arc<Notify>>,
+    ) -> Result<Self, Error> {
         let span = tracing::debug_span!(
             "db.transaction",
             otel.kind = "client",
@@ -64,6 +72,7 @@ impl TenantTx {
             tx: Some(tx),
             span,
             ticket: None,
+            committed,
         })
     }
 
@@ -79,8 +88,20 @@ impl TenantTx {
         }
         if let Some(tx) = self.tx.take() {
             tx.commit().instrument(self.span.clone()).await?;
+            if let Some(committed) = &self.committed {
+                committed.notify_one();
+            }
         }
         Ok(())
+    }
+
+    /// Makes it so and wakes nobody: for one whom commits wake.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn commit_quietly(mut self) -> Result<(), Error> {
+        self.committed = None;
+        self.commit().await
     }
 
     /// Makes it so at once, because the use-case goes on: it waits for others, or works in the background.
@@ -143,6 +164,7 @@ impl Drop for TenantTx {
                 tx: Some(tx),
                 span: self.span.clone(),
                 ticket: None,
+                committed: self.committed.take(),
             };
             ticket.park(given_up, false);
         }
