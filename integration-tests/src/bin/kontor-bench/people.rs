@@ -62,7 +62,7 @@ pub(crate) fn lead(out: &mut String, company: usize, n: u64) {
     let (city, country) = pick(&CITIES, r >> 8);
     let (year, month, day) = (2024 + r % 2, 1 + (r >> 16) % 12, 1 + (r >> 24) % 28);
     let (hour, minute, second) = ((r >> 32) % 24, (r >> 40) % 60, (r >> 48) % 60);
-    let budget = if r % 3 == 0 {
+    let budget = if r.is_multiple_of(3) {
         String::new()
     } else {
         (1_000 + r % 90_000).to_string()
@@ -83,7 +83,7 @@ pub(crate) fn lead(out: &mut String, company: usize, n: u64) {
             10_000 * (1 + r % 900),
             pick(&SOURCES, r >> 36),
             pick(&RATINGS, r >> 44),
-            if r % 10 == 0 { "vip;fair" } else { "" },
+            if r.is_multiple_of(10) { "vip;fair" } else { "" },
         ),
     );
 }
