@@ -1,5 +1,7 @@
 //! The whole suite as processes on free ports: started on first use, killed one by one, stopped at the end.
 
+mod quiet;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,8 +10,8 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use kontor::servers::{Postgres, RabbitMq, free_port};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection};
 use tokio::process::{Child, Command};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -335,37 +337,6 @@ impl Suite {
             .await
             .expect("the executable");
         assert!(status.success(), "kontor {arguments:?}: {status}");
-    }
-
-    /// Waits until every fact that was told has arrived: outboxes empty, and no inbox has grown for a while.
-    pub async fn quiet(&self) {
-        let mut last = (-1, 0);
-        eventually(60, "all facts have arrived", async || {
-            let (mut unsent, mut arrived) = (0, 0);
-            for schema in SCHEMAS {
-                unsent += self.count(&format!("{schema}.outbox")).await;
-                arrived += self.count(&format!("{schema}.inbox")).await;
-            }
-            let streak = if unsent == 0 && arrived == last.0 {
-                last.1 + 1
-            } else {
-                0
-            };
-            last = (arrived, streak);
-            streak >= 6
-        })
-        .await;
-    }
-
-    async fn count(&self, table: &str) -> i64 {
-        let sql = format!(
-            "select case when to_regclass('{table}') is null then 0 else (xpath('/row/c/text()',
-            query_to_xml('select count(*) as c from {table}', false, true, '')))[1]::text::bigint end"
-        );
-        sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(self.database())
-            .await
-            .expect("a count")
     }
 }
 
