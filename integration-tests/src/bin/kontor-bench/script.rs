@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(literal(ID_A), format!("({new})::uuid"));
         assert_eq!(
             literal(&format!("{{{ID_A}}}")),
-            format!("('{{' || {new} || '}}')")
+            format!("('{{' || {new} || '}}')::uuid[]")
         );
     }
 
