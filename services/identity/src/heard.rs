@@ -93,7 +93,7 @@ async fn note(
         .into_iter()
         .map(|change| Deed {
             fields: change.fields,
-            ..Deed::on(resource, &change.action, change.id, change.name)
+            ..Deed::on(resource, &change.action, change.id, change.name).of_version(change.version)
         })
         .collect();
     store::audit::append(tx, &doer, &deeds).await?;

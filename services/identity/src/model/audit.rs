@@ -1,6 +1,7 @@
 //! What is noted of a thing that was done.
 
 use kontor_chassis::Caller;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -41,8 +42,10 @@ impl Doer {
 }
 
 /// What was done to what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Deed {
+    /// Its entry's id: one that is there already is not noted again.
+    pub(crate) id: Uuid,
     /// `role.updated`.
     pub(crate) action: String,
     /// The kind of record.
@@ -64,12 +67,30 @@ impl Deed {
         name: impl Into<String>,
     ) -> Self {
         Self {
+            id: Uuid::now_v7(),
             action: format!("{resource}.{verb}"),
             resource: Some(resource.to_owned()),
             resource_id: Some(id.to_string()),
             resource_name: Some(name.into()).filter(|name| !name.is_empty()),
             fields: Vec::new(),
         }
+    }
+
+    /// The same deed however often it is told: its id follows from the record and its version.
+    pub(crate) fn of_version(mut self, version: i64) -> Self {
+        let mut hash = Sha256::new();
+        for part in [
+            self.action.as_str(),
+            self.resource_id.as_deref().unwrap_or_default(),
+        ] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        hash.update(version.to_be_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        self.id = uuid::Builder::from_custom_bytes(id).into_uuid();
+        self
     }
 
     /// With the fields that changed.

@@ -17,17 +17,19 @@ pub(crate) async fn append(conn: &mut PgConnection, doer: &Doer, deeds: &[Deed])
     if deeds.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = deeds.iter().map(|_| Uuid::now_v7()).collect();
+    let mut ids: Vec<Uuid> = Vec::new();
     let (mut actions, mut resources, mut resource_ids, mut names, mut fields) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for deed in deeds {
         let Deed {
+            id,
             action,
             resource,
             resource_id,
             resource_name,
             fields: changed,
         } = deed;
+        ids.push(*id);
         actions.push(action.as_str());
         resources.push(resource.as_deref());
         resource_ids.push(resource_id.as_deref());
@@ -43,7 +45,8 @@ pub(crate) async fn append(conn: &mut PgConnection, doer: &Doer, deeds: &[Deed])
            new.action, new.resource, new.resource_id, new.resource_name, $4, $5,
            coalesce(string_to_array(nullif(new.fields, ''), ','), '{}')
          from unnest($6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
-           as new (id, action, resource, resource_id, resource_name, fields)",
+           as new (id, action, resource, resource_id, resource_name, fields)
+         on conflict (company_id, id) do nothing",
     )
     .bind(company_id)
     .bind(at)
