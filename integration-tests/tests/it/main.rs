@@ -31,6 +31,7 @@ mod status;
 mod story;
 mod survival;
 mod tenancy;
+mod territories;
 mod tracing;
 
 /// The trials of all files: a name that is a claim, and the proof.
@@ -51,6 +52,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         deals::trials(suite),
         delivery::trials(suite),
         tenancy::trials(suite),
+        territories::trials(suite),
         tracing::trials(suite),
     ]
     .into_iter()

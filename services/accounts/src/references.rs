@@ -1,8 +1,13 @@
 //! Who knows the records that accounts refer to.
 
+use std::time::Duration;
+
 use kontor_chassis::{Caller, Error, peers::Peers};
 use kontor_proto::{
-    leads::v1::{PreviewLeadMovesRequest, lead_territory_service_client::LeadTerritoryServiceClient},
+    leads::v1::{
+        AwaitTerritoryRequest, PreviewLeadMovesRequest,
+        lead_territory_service_client::LeadTerritoryServiceClient,
+    },
     records::v1::{TerritoryChange, TerritoryMoves},
 };
 use kontor_records::{
@@ -12,7 +17,10 @@ use kontor_records::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store;
+use crate::{store, territory::Territory};
+
+/// How long who has changed a territory waits for leads to hear of it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks references up where they are at home, accounts here and members at identity, and asks leads what would move.
 #[derive(Clone)]
@@ -56,6 +64,25 @@ impl Homes {
         };
         let answer = client.preview_lead_moves(request).await?.into_inner();
         Ok(answer.moves.unwrap_or_default())
+    }
+}
+
+impl Homes {
+    /// Waits until leads has heard of a territory, so that the next lead is placed by it. Leads that is away hears of it
+    /// when it is back, by the event.
+    pub async fn known_to_leads(&self, caller: &Caller, territory: &Territory) {
+        let wait = async {
+            let mut client = LeadTerritoryServiceClient::new(self.peers.on_behalf_of("leads", caller)?);
+            let request = AwaitTerritoryRequest {
+                id: territory.id.to_string(),
+                version: territory.version,
+            };
+            client.await_territory(request).await?;
+            Ok::<_, Error>(())
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(PATIENCE, wait).await {
+            tracing::debug!(%error, "leads can't be waited for");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::map::Map;
-use super::table::{self, CHANGED};
+use super::table;
 
 /// Companies whose maps are remembered, and for how long. That they changed is told by the database at once; the time is
 /// for when that was missed.
@@ -50,7 +50,7 @@ impl Territories {
 
     /// Forgets maps as soon as they are others, until the service shuts down.
     pub async fn keep_fresh(self, db: Db, shutdown: CancellationToken) {
-        let mut changes = db.signals().subscribe(&format!("{}_{CHANGED}", db.schema()));
+        let mut changes = table::changes(&db);
         while let Some(change) = shutdown.run_until_cancelled(changes.recv()).await {
             match change {
                 Signal::Payload(company) => match Uuid::parse_str(&company) {

@@ -23,4 +23,4 @@ pub use moves::preview;
 pub use placed::{Case, Given, Placed};
 pub use rules::{Facts, Rules};
 pub use sweep::{MOVES, Mover, Progress, Sweep, begin, empty};
-pub use table::{KIND, keep, load, read};
+pub use table::{KIND, changes, keep, load, read, version};

@@ -1,6 +1,7 @@
 //! The copy of a company's territories.
 
-use kontor_chassis::Error;
+use kontor_chassis::db::Subscription;
+use kontor_chassis::{Db, Error};
 use kontor_proto::records::v1::{Money as MoneyMessage, TerritoryChange};
 use rust_decimal::Decimal;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -17,7 +18,7 @@ use crate::{fold, refs, write};
 pub const KIND: &str = "territory";
 
 /// The channel on which the database tells of changes, after the schema's name.
-pub(super) const CHANGED: &str = "territories";
+const CHANGED: &str = "territories";
 
 /// The territories of a company.
 ///
@@ -37,6 +38,21 @@ pub async fn load(conn: &mut PgConnection, company: Uuid) -> Result<Map, Error> 
     .fetch_all(conn)
     .await?;
     Ok(Map::of(territories))
+}
+
+/// The version of a territory that is known, also of one that is gone.
+///
+/// # Errors
+/// Unavailable and Internal as the database fails.
+pub async fn version(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<Option<i64>, Error> {
+    let found = sqlx::query_scalar("select version from territories where company_id = $1 and id = $2");
+    Ok(found.bind(company).bind(id).fetch_optional(conn).await?)
+}
+
+/// The companies whose territories change, as soon as they do.
+#[must_use]
+pub fn changes(db: &Db) -> Subscription {
+    db.signals().subscribe(&format!("{}_{CHANGED}", db.schema()))
 }
 
 /// Takes over what is told of territories, also their names for those who refer to them. What is older than what is

@@ -114,7 +114,7 @@ impl Accounts {
             .addressed();
         outbox::put(&mut tx, &[request]).await?;
         tx.commit().await?;
-        self.territories.forget(company);
+        self.settled(caller, &territory).await;
         Ok(job)
     }
 

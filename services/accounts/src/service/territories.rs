@@ -69,7 +69,7 @@ impl Accounts {
         self.check_territory(&mut tx, caller, None, &territory).await?;
         let territory = tell(&mut tx, caller, &territory, "created", Vec::new()).await?;
         tx.commit().await?;
-        self.territories.forget(caller.company_id());
+        self.settled(caller, &territory).await;
         Ok(territory)
     }
 
@@ -96,7 +96,13 @@ impl Accounts {
         let before = hold(&mut tx, caller, id).await?;
         before.match_etag(&etag)?;
         let mut errors = FieldErrors::new();
-        let (message, fields) = (territory.unwrap_or_default(), fields::built_in::<Territory>());
+        let (mut message, fields) = (territory.unwrap_or_default(), fields::built_in::<Territory>());
+        if update_mask.is_some() {
+            // Null clears: then members have no turns.
+            message
+                .assignment
+                .get_or_insert(v1::TerritoryAssignment::None.into());
+        }
         let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
         after.settle(&mut errors);
         errors.into_result()?;
@@ -104,7 +110,7 @@ impl Accounts {
             .await?;
         let after = save(&mut tx, caller, &before, after, now).await?;
         tx.commit().await?;
-        self.territories.forget(caller.company_id());
+        self.settled(caller, &after).await;
         Ok(after)
     }
 
@@ -140,7 +146,7 @@ impl Accounts {
         let gone = [territory.told(caller, "deleted", Vec::new())];
         territories::empty::<Account>(&mut tx, &self.territories, caller.company_id(), &gone).await?;
         tx.commit().await?;
-        self.territories.forget(caller.company_id());
+        self.settled(caller, &territory).await;
         Ok(())
     }
 
@@ -164,6 +170,12 @@ impl Accounts {
         };
         let territory = write::get(&mut tx, caller, place.id).await?;
         Ok(Some((territory, place.rules.words(&facts))))
+    }
+
+    /// Sees to it that the next record is placed by a territory as it is now.
+    pub(super) async fn settled(&self, caller: &Caller, territory: &Territory) {
+        self.territories.forget(caller.company_id());
+        self.homes.known_to_leads(caller, territory).await;
     }
 
     /// Checks what a territory refers to, and that it isn't part of itself.

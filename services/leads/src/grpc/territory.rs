@@ -16,4 +16,13 @@ impl LeadTerritoryService for Grpc {
         let moves = self.leads.would_move(&caller, request.into_inner()).await?;
         Ok(Response::new(v1::PreviewLeadMovesResponse { moves: Some(moves) }))
     }
+
+    async fn await_territory(
+        &self,
+        request: Request<v1::AwaitTerritoryRequest>,
+    ) -> Answer<v1::AwaitTerritoryResponse> {
+        let caller = Caller::of(&request)?;
+        let known = self.leads.await_territory(&caller, request.get_ref()).await?;
+        Ok(Response::new(v1::AwaitTerritoryResponse { known }))
+    }
 }

@@ -1,5 +1,7 @@
 //! What a changed territory would do to leads.
 
+use std::time::Duration;
+
 use kontor_chassis::{Caller, Error};
 use kontor_proto::{leads::v1, records::v1::TerritoryMoves};
 use kontor_records::{territories, write};
@@ -8,7 +10,37 @@ use uuid::Uuid;
 use super::Leads;
 use crate::model::Lead;
 
+/// How long somebody who changed a territory is kept waiting until leads has heard of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl Leads {
+    /// Waits until a version of a territory is known here, or for a while in vain.
+    ///
+    /// # Errors
+    /// Invalid when the id can't be read.
+    pub async fn await_territory(
+        &self,
+        caller: &Caller,
+        request: &v1::AwaitTerritoryRequest,
+    ) -> Result<bool, Error> {
+        let id = write::parse_id(&request.id)?;
+        let mut changes = territories::changes(&self.db);
+        let known = async {
+            loop {
+                let mut tx = self.db.read(caller).await?;
+                let version = territories::version(&mut tx, caller.company_id(), id).await?;
+                drop(tx);
+                if version.is_some_and(|version| version >= request.version) {
+                    return Ok::<_, Error>(());
+                }
+                changes.recv().await;
+            }
+        };
+        let known = tokio::time::timeout(PATIENCE, known).await;
+        self.territories.forget(caller.company_id());
+        known.map_or(Ok(false), |known| known.map(|()| true))
+    }
+
     /// The leads that would move if a territory were so, with nothing saved.
     ///
     /// # Errors

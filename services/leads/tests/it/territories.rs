@@ -255,3 +255,23 @@ async fn leads_move_as_accounts_asks_but_those_that_were_converted_or_placed_by_
     );
     assert_eq!(world.get(&placed.id).await.unwrap().territory_id, id(&germany));
 }
+
+#[tokio::test]
+async fn who_changed_a_territory_is_answered_when_leads_has_heard_of_it() {
+    let world = World::new().await;
+    let germany = territory("DE", 1);
+    let wait = world.asks(v1::AwaitTerritoryRequest {
+        id: id(&germany).unwrap(),
+        version: 1,
+    });
+    let (waited, ()) = tokio::join!(world.grpc.await_territory(wait), world.hears(&germany));
+    assert!(answer(waited).unwrap().known);
+    let newer = world.asks(v1::AwaitTerritoryRequest {
+        id: id(&germany).unwrap(),
+        version: 2,
+    });
+    assert!(
+        !answer(world.grpc.await_territory(newer).await).unwrap().known,
+        "in vain"
+    );
+}
