@@ -22,7 +22,7 @@ impl LeadTerritoryService for Grpc {
         request: Request<v1::AwaitTerritoryRequest>,
     ) -> Answer<v1::AwaitTerritoryResponse> {
         let caller = Caller::of(&request)?;
-        let known = self.leads.await_territory(&caller, request.get_ref()).await?;
-        Ok(Response::new(v1::AwaitTerritoryResponse { known }))
+        self.leads.await_territory(&caller, request.get_ref()).await?;
+        Ok(Response::new(v1::AwaitTerritoryResponse {}))
     }
 }

@@ -14,15 +14,15 @@ use crate::model::Lead;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Leads {
-    /// Waits until a version of a territory is known here, or for a while in vain.
+    /// Waits until a version of a territory is known here.
     ///
     /// # Errors
-    /// Invalid when the id can't be read.
+    /// Invalid when the id can't be read; NotFound when it has not been heard of in a while.
     pub async fn await_territory(
         &self,
         caller: &Caller,
         request: &v1::AwaitTerritoryRequest,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let id = write::parse_id(&request.id)?;
         let mut changes = territories::changes(&self.db);
         let known = async {
@@ -38,7 +38,7 @@ impl Leads {
         };
         let known = tokio::time::timeout(PATIENCE, known).await;
         self.territories.forget(caller.company_id());
-        known.map_or(Ok(false), |known| known.map(|()| true))
+        known.unwrap_or_else(|_| Err(Error::not_found("territory")))
     }
 
     /// The leads that would move if a territory were so, with nothing saved.

@@ -265,13 +265,11 @@ async fn who_changed_a_territory_is_answered_when_leads_has_heard_of_it() {
         version: 1,
     });
     let (waited, ()) = tokio::join!(world.grpc.await_territory(wait), world.hears(&germany));
-    assert!(answer(waited).unwrap().known);
+    answer(waited).unwrap();
     let newer = world.asks(v1::AwaitTerritoryRequest {
         id: id(&germany).unwrap(),
         version: 2,
     });
-    assert!(
-        !answer(world.grpc.await_territory(newer).await).unwrap().known,
-        "in vain"
-    );
+    let in_vain = answer(world.grpc.await_territory(newer).await).unwrap_err();
+    assert_eq!(in_vain.kind(), Kind::NotFound);
 }
