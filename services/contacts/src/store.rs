@@ -4,23 +4,24 @@ use kontor_records::saga::Candidate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+/// The contacts with an address: `$1` the company, `$2` the address.
+pub const MATCHING: &str = "select id
+    from contacts.contacts
+    where company_id = $1
+      and email_key = lower($2)
+      and deleted_at is null
+    limit 2";
+
 /// Two contacts at most that have this e-mail address, without case.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn matching(conn: &mut PgConnection, company: Uuid, email: &str) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
-        "select id
-         from contacts.contacts
-         where company_id = $1
-           and lower(email) = lower($2)
-           and deleted_at is null
-         limit 2",
-    )
-    .bind(company)
-    .bind(email)
-    .fetch_all(conn)
-    .await
+    sqlx::query_scalar(MATCHING)
+        .bind(company)
+        .bind(email)
+        .fetch_all(conn)
+        .await
 }
 
 /// Writes how these accounts are called now beside the contacts that work there. That is no change of a contact.

@@ -2,7 +2,7 @@
 //! service's own login role.
 
 use kontor_chassis::Caller;
-use kontor_contacts::model::Contact;
+use kontor_contacts::{model::Contact, store::MATCHING};
 use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
 use kontor_records::{query, territories};
 use uuid::Uuid;
@@ -106,4 +106,18 @@ async fn no_list_and_no_search_reads_the_whole_table() {
         .await
         .unwrap();
     assert!(plan.contains("contacts_search"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_contact_is_matched_by_its_address_without_reading_the_others() {
+    let world = World::new().await;
+    crowd(&world).await;
+    let mut tx = world.begin().await;
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {MATCHING}")))
+        .bind(world.company)
+        .bind("somebody@example.com")
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    assert!(plan.join("\n").contains("contacts_email_key"), "{plan:#?}");
 }
