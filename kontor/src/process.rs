@@ -33,6 +33,12 @@ pub(crate) async fn start(settings: Settings, selection: &Selection, metrics: Me
     let settings = Arc::new(settings);
     let address = selection.bus_address(&settings)?;
     let bus = Bus::connect(&address).context("the setting KONTOR_EVENTS")?;
+    for service in &SERVICES {
+        let kinds = service.hears();
+        if !kinds.is_empty() {
+            bus.announce(service.name, kinds);
+        }
+    }
     let process =
         Process::start(Arc::clone(&settings), peers(&settings, selection)?, IDENTITY).map_err(explain)?;
 

@@ -27,6 +27,7 @@ pub struct Service {
     /// The port it listens on unless told otherwise.
     pub port: u16,
     migrators: fn() -> Vec<Migrator>,
+    hears: fn() -> Vec<String>,
     run: Run,
 }
 
@@ -42,36 +43,42 @@ pub static SERVICES: [Service; 6] = [
                 own(&kontor_identity::MIGRATOR),
             ]
         },
+        hears: kontor_identity::hears,
         run: |host, bus| Box::pin(kontor_identity::run(host, bus)),
     },
     Service {
         name: kontor_accounts::NAME,
         port: 50052,
         migrators: || records(&kontor_accounts::MIGRATOR),
+        hears: kontor_accounts::hears,
         run: |host, bus| Box::pin(kontor_accounts::run(host, bus)),
     },
     Service {
         name: kontor_contacts::NAME,
         port: 50053,
         migrators: || records(&kontor_contacts::MIGRATOR),
+        hears: kontor_contacts::hears,
         run: |host, bus| Box::pin(kontor_contacts::run(host, bus)),
     },
     Service {
         name: kontor_leads::NAME,
         port: 50054,
         migrators: || records(&kontor_leads::MIGRATOR),
+        hears: kontor_leads::hears,
         run: |host, bus| Box::pin(kontor_leads::run(host, bus)),
     },
     Service {
         name: kontor_deals::NAME,
         port: 50055,
         migrators: || records(&kontor_deals::MIGRATOR),
+        hears: kontor_deals::hears,
         run: |host, bus| Box::pin(kontor_deals::run(host, bus)),
     },
     Service {
         name: kontor_activities::NAME,
         port: 50056,
         migrators: || vec![idempotency::migrator(), kontor_events::migrator()],
+        hears: Vec::new,
         run: |host, bus| Box::pin(kontor_activities::run(host, bus)),
     },
 ];
@@ -100,6 +107,12 @@ impl Service {
     /// What the service says.
     pub async fn run(&self, host: Host, bus: Bus) -> Result<Routes, Error> {
         (self.run)(host, bus).await
+    }
+
+    /// The types of messages it hears.
+    #[must_use]
+    pub fn hears(&self) -> Vec<String> {
+        (self.hears)()
     }
 
     /// Its settings.

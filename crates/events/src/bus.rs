@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     amqp::{Amqp, AmqpArrival, AmqpSubscription},
+    audience::Audience,
     in_process::{InProcess, InProcessArrival, InProcessSubscription},
     message::{Fate, Message, Verdict},
 };
@@ -55,6 +56,22 @@ impl Bus {
         Ok(Self {
             transport: Transport::Amqp(Arc::new(amqp)),
         })
+    }
+
+    /// Says which types of messages a service hears, whether it runs already or not. From then on nothing of these types is
+    /// told before the service's queue is there to keep it. To be said of every service before the first [`Relay`] runs.
+    ///
+    /// [`Relay`]: crate::Relay
+    pub fn announce(&self, service: &str, kinds: Vec<String>) {
+        self.audience().add(service, kinds);
+    }
+
+    /// Who hears what.
+    pub(crate) fn audience(&self) -> &Audience {
+        match &self.transport {
+            Transport::Amqp(amqp) => &amqp.audience,
+            Transport::InProcess(hub) => &hub.audience,
+        }
     }
 
     /// Whether messages can go out now; for readiness.
@@ -115,7 +132,7 @@ impl Bus {
                 kinds,
                 prefetch,
             ))),
-            Transport::InProcess(hub) => Subscription::InProcess(hub.subscribe(kinds, prefetch)),
+            Transport::InProcess(hub) => Subscription::InProcess(hub.subscribe(service, kinds, prefetch)),
         }
     }
 }

@@ -110,12 +110,23 @@ impl Consumer {
     }
 
     /// Begins to hear, until the service shuts down. Without handlers it does nothing.
+    ///
+    /// # Panics
+    /// When the bus was told that the service hears other types: a mistake of the program, found at its first start.
     pub fn spawn(self) {
         if self.handlers.is_empty() {
             return;
         }
         let mut kinds: Vec<String> = self.handlers.keys().cloned().collect();
         kinds.sort();
+        if let Some(mut announced) = self.bus.audience().heard_by(&self.service) {
+            announced.sort();
+            assert_eq!(
+                announced, kinds,
+                "what {} is said to hear and what it hears",
+                self.service
+            );
+        }
         let mut subscription = self.bus.subscribe(&self.service, kinds, PREFETCH);
         let tasks = self.tasks.clone();
         let consumer = Arc::new(self);

@@ -6,14 +6,19 @@ use std::sync::RwLock;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::message::{Fate, Message, Verdict};
+use crate::{
+    audience::Audience,
+    message::{Fate, Message, Verdict},
+};
 
 #[derive(Default)]
 pub(crate) struct InProcess {
     queues: RwLock<Vec<Queue>>,
+    pub(crate) audience: Audience,
 }
 
 struct Queue {
+    service: String,
     kinds: Vec<String>,
     sender: mpsc::Sender<InProcessArrival>,
 }
@@ -28,13 +33,22 @@ pub(crate) struct InProcessSubscription {
 }
 
 impl InProcess {
-    pub(crate) fn subscribe(&self, kinds: Vec<String>, prefetch: u16) -> InProcessSubscription {
+    pub(crate) fn subscribe(
+        &self,
+        service: &str,
+        kinds: Vec<String>,
+        prefetch: u16,
+    ) -> InProcessSubscription {
         let (sender, arrivals) = mpsc::channel(usize::from(prefetch.max(1)));
         let mut queues = self
             .queues
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        queues.push(Queue { kinds, sender });
+        queues.push(Queue {
+            service: service.to_owned(),
+            kinds,
+            sender,
+        });
         InProcessSubscription { arrivals }
     }
 
@@ -48,6 +62,11 @@ impl InProcess {
                 .queues
                 .read()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let is_there = |service: &str| queues.iter().any(|queue| queue.service == service);
+            if !self.audience.of(&message.kind).iter().all(|one| is_there(one)) {
+                // Somebody who hears it is still starting.
+                return Fate::Postponed;
+            }
             queues
                 .iter()
                 .filter(|q| q.kinds.contains(&message.kind))

@@ -14,9 +14,11 @@
 //! the transaction that makes it true.
 //!
 //! # How to hear something
-//! Implement [`Handle`] for the message and name it once in the service's [`Consumer`].
+//! Implement [`Handle`] for the message, name it in the service's [`Consumer`], and among what the service is said to hear
+//! ([`Bus::announce`]), so that its queue is there before anything is told.
 
 mod amqp;
+mod audience;
 mod bus;
 mod consumer;
 mod dead;
@@ -32,7 +34,7 @@ mod trace;
 pub use bus::{Bus, BusError};
 pub use consumer::{Consumer, Delivery, Handle};
 pub use dead::{DeadLetter, DeadLetters};
-pub use outgoing::{Headers, Outgoing};
+pub use outgoing::{Headers, Outgoing, name_of};
 pub use relay::Relay;
 
 /// The tables of this crate, for the schema of one service: run with that schema as the `search_path`.

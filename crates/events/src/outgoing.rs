@@ -8,6 +8,12 @@ use uuid::Uuid;
 
 use crate::trace;
 
+/// The full protobuf name of a type of messages.
+#[must_use]
+pub fn name_of<E: Name>() -> String {
+    E::full_name()
+}
+
 /// A fact to tell, or a request to make, ready for the outbox.
 #[derive(Clone, Debug)]
 pub struct Outgoing {

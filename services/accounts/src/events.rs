@@ -1,7 +1,7 @@
 //! What accounts reacts to. What it tells stands in `account_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::{
     contacts::v1::ContactsChanged,
     deals::v1::DealsChanged,
@@ -15,6 +15,20 @@ use crate::{
     service::{convert, counting},
     store::jobs,
 };
+
+/// What is heard.
+#[must_use]
+pub fn hears() -> Vec<String> {
+    vec![
+        name_of::<AccountStepRequested>(),
+        name_of::<ConversionUndoRequested>(),
+        name_of::<MembersChanged>(),
+        name_of::<RecordsHandedOver>(),
+        name_of::<LeadTerritoryMovesProgressed>(),
+        name_of::<ContactsChanged>(),
+        name_of::<DealsChanged>(),
+    ]
+}
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {

@@ -19,6 +19,8 @@ pub mod service;
 pub mod store;
 pub mod territory;
 
+pub use events::hears;
+
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::accounts::v1::{

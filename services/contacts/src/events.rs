@@ -1,7 +1,7 @@
 //! What contacts reacts to. What it tells stands in `contact_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::{
     accounts::v1::{AccountsChanged, TerritoriesChanged},
     identity::v1::{MembersChanged, RecordsHandedOver},
@@ -17,6 +17,19 @@ use kontor_records::{
 use time::OffsetDateTime;
 
 use crate::{model::Contact, service::convert, store};
+
+/// What is heard.
+#[must_use]
+pub fn hears() -> Vec<String> {
+    vec![
+        name_of::<ContactStepRequested>(),
+        name_of::<ConversionUndoRequested>(),
+        name_of::<MembersChanged>(),
+        name_of::<RecordsHandedOver>(),
+        name_of::<AccountsChanged>(),
+        name_of::<TerritoriesChanged>(),
+    ]
+}
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {

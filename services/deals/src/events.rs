@@ -1,7 +1,7 @@
 //! What deals reacts to. What it tells stands in `deal_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::{
     accounts::v1::AccountsChanged,
     contacts::v1::ContactsChanged,
@@ -12,6 +12,23 @@ use kontor_records::{handover, implied::MEMBER, refs};
 use time::OffsetDateTime;
 
 use crate::service::{companies, convert, pipelines};
+
+/// What is heard.
+#[must_use]
+pub fn hears() -> Vec<String> {
+    vec![
+        name_of::<DealStepRequested>(),
+        name_of::<ConversionUndoRequested>(),
+        name_of::<CompanyCreated>(),
+        name_of::<CompanyChanged>(),
+        name_of::<CurrenciesChanged>(),
+        name_of::<MembersChanged>(),
+        name_of::<RecordsHandedOver>(),
+        name_of::<AccountsChanged>(),
+        name_of::<ContactsChanged>(),
+        name_of::<LeadsChanged>(),
+    ]
+}
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {

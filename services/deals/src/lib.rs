@@ -20,6 +20,8 @@ pub mod references;
 pub mod service;
 pub mod store;
 
+pub use events::hears;
+
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay, timers::Timers};
 use kontor_proto::deals::v1::{

@@ -4,7 +4,7 @@
 //! moments and can't lack what happened.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle};
+use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::accounts::v1::{AccountsChanged, TerritoriesChanged};
 use kontor_proto::activities::v1::ActivitiesChanged;
 use kontor_proto::contacts::v1::ContactsChanged;
@@ -17,6 +17,19 @@ use uuid::Uuid;
 use crate::model::audit::{Deed, Doer};
 use crate::model::session::Origin;
 use crate::store;
+
+/// What is heard.
+#[must_use]
+pub fn hears() -> Vec<String> {
+    vec![
+        name_of::<AccountsChanged>(),
+        name_of::<ContactsChanged>(),
+        name_of::<LeadsChanged>(),
+        name_of::<DealsChanged>(),
+        name_of::<ActivitiesChanged>(),
+        name_of::<TerritoriesChanged>(),
+    ]
+}
 
 /// Begins to hear, until the service shuts down.
 pub(crate) fn listen(host: &Host, bus: &Bus) {

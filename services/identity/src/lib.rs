@@ -26,6 +26,8 @@ mod service;
 mod store;
 mod vault;
 
+pub use heard::hears;
+
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay};
 use time::{Duration, OffsetDateTime};

@@ -1,7 +1,7 @@
 //! What leads tells, and what it reacts to. That leads were changed is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, timers::Timers};
+use kontor_events::{Bus, Consumer, Delivery, Handle, Outgoing, name_of, timers::Timers};
 use kontor_proto::{
     accounts::v1::{
         AccountStepCompleted, AccountStepFailed, AccountStepUndone, TerritoriesChanged,
@@ -101,6 +101,26 @@ fn text(id: Option<Uuid>) -> Option<String> {
 
 fn known(linked: Option<&Linked>) -> String {
     text(linked.map(|linked| linked.id)).unwrap_or_default()
+}
+
+/// What is heard.
+#[must_use]
+pub fn hears() -> Vec<String> {
+    vec![
+        name_of::<AccountStepCompleted>(),
+        name_of::<AccountStepFailed>(),
+        name_of::<AccountStepUndone>(),
+        name_of::<ContactStepCompleted>(),
+        name_of::<ContactStepFailed>(),
+        name_of::<ContactStepUndone>(),
+        name_of::<DealStepCompleted>(),
+        name_of::<DealStepFailed>(),
+        name_of::<DealStepUndone>(),
+        name_of::<MembersChanged>(),
+        name_of::<TerritoriesChanged>(),
+        name_of::<TerritoryMovesRequested>(),
+        name_of::<RecordsHandedOver>(),
+    ]
 }
 
 /// Begins to hear, until the service shuts down.

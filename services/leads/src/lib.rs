@@ -22,6 +22,8 @@ pub mod service;
 pub mod states;
 pub mod store;
 
+pub use events::hears;
+
 use kontor_chassis::{Error, Host};
 use kontor_events::{Bus, Relay};
 use kontor_proto::leads::v1::{

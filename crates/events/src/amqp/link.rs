@@ -9,7 +9,7 @@ use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, uri::AM
 use tokio::sync::Mutex;
 
 use super::topology;
-use crate::bus::Away;
+use crate::{audience::Audience, bus::Away};
 
 /// Longer than a busy broker needs, shorter than a person waits.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +22,8 @@ pub(crate) struct Amqp {
     pub(super) hearing: Link,
     /// The channel that the relays publish on, with confirms.
     pub(super) publisher: Mutex<Option<Arc<Channel>>>,
+    /// Whose queues have to be there before anything is told.
+    pub(crate) audience: Audience,
 }
 
 impl Amqp {
@@ -32,6 +34,7 @@ impl Amqp {
             telling: Link::new(uri.clone(), "tells"),
             hearing: Link::new(uri, "hears"),
             publisher: Mutex::new(None),
+            audience: Audience::default(),
         })
     }
 

@@ -11,7 +11,7 @@ use tokio::time::error::Elapsed;
 use super::{
     envelope,
     link::{Amqp, away},
-    topology::EXCHANGE,
+    topology::{self, EXCHANGE},
 };
 use crate::{
     bus::Away,
@@ -20,7 +20,7 @@ use crate::{
 
 /// A broker that does not confirm for so long (an alarm blocks publishers) counts as away.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
-/// So long a new channel may take on a connection that is there.
+/// So long a new channel and the queues behind it may take on a connection that is there.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Amqp {
@@ -75,6 +75,9 @@ impl Amqp {
         let connection = self.telling.connection().await?;
         let opening = async {
             let channel = connection.create_channel().await?;
+            for (service, kinds) in self.audience.all() {
+                topology::declare_queue(&channel, &service, &kinds).await?;
+            }
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             Ok(channel)
         };

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use kontor_chassis::{Caller, Error, db::TenantTx};
-use kontor_events::{Bus, Delivery, Handle, Outgoing, outbox};
+use kontor_events::{Bus, Delivery, Handle, Outgoing, name_of, outbox};
 use uuid::Uuid;
 
 use crate::world::{Keep, World, Written, cut_connections, keep, rabbit, texts};
@@ -196,6 +196,64 @@ async fn a_request_waits_for_the_queue_that_takes_it() {
     writer.until("select count(*) from outbox", 0).await;
     writer.stop().await;
     reader.stop().await;
+}
+
+async fn a_fact_told_before_its_hearer_first_starts_is_heard(bus: Bus) {
+    let world = World::new().await;
+    let (writer, early, late) = (
+        world.start(world.writer),
+        world.start(world.writer),
+        world.start(world.reader),
+    );
+    for service in [world.writer, world.reader] {
+        bus.announce(service, vec![name_of::<Asked>()]);
+    }
+    kontor_events::Consumer::new(&early.host, &bus)
+        .on::<Asked>(Answer)
+        .spawn();
+    writer.relay(&bus);
+    let fact = Asked {
+        text: "it is so".into(),
+    };
+    let mut tx = writer
+        .host
+        .db
+        .begin(&Caller::system(world.company))
+        .await
+        .unwrap();
+    outbox::put(&mut tx, &[Outgoing::new(world.company, None, &fact)])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    if format!("{bus:?}").contains("in-process") {
+        writer
+            .until("select count(*) from outbox where held_until is not null", 1)
+            .await;
+    } else {
+        writer.until("select count(*) from outbox", 0).await;
+        early.until("select count(*) from effects", 1).await;
+    }
+    assert_eq!(late.count("select count(*) from effects").await, 0);
+    kontor_events::Consumer::new(&late.host, &bus)
+        .on::<Asked>(Answer)
+        .spawn();
+    for service in [&early, &late] {
+        service.until("select count(*) from effects", 1).await;
+    }
+    for service in [writer, early, late] {
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fact_told_before_its_hearer_first_starts_is_heard_over_the_broker() {
+    let (bus, _alone) = rabbit().await;
+    a_fact_told_before_its_hearer_first_starts_is_heard(bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fact_told_before_its_hearer_first_starts_is_heard_in_one_process() {
+    a_fact_told_before_its_hearer_first_starts_is_heard(in_process()).await;
 }
 
 /// A request.
