@@ -1,4 +1,4 @@
-//! Who may call: decided from the descriptors and the bearer token, before the body is read.
+//! Who calls, from where, and whether they may: decided from the descriptors and the bearer token, before the body is read.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;
@@ -8,12 +8,13 @@ use futures_util::future::Either;
 use http::{HeaderMap, Request, Response, header};
 use tonic::Status;
 use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use crate::caller::Caller;
 use crate::error::{Error, Kind};
 use crate::methods::{Access, Method};
-use crate::origin::Origin;
+use crate::origin::{self, Origin};
 use crate::token::Verifier;
 
 /// Paths outside the contract that anybody may call: health and reflection.
@@ -117,6 +118,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let peer = request.extensions().get::<TcpConnectInfo>();
+        let peer = peer.and_then(|peer| Some(peer.remote_addr()?.ip()));
+        origin::judge(request.headers_mut(), self.guard.verifier.service_key(), peer);
         let Some(method) = Method::find(request.uri().path()) else {
             if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
                 return Either::Left(self.inner.call(request));

@@ -17,7 +17,7 @@ use tower::{Service, ServiceExt};
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::origin::Origin;
+use crate::origin::{self, Origin};
 use crate::telemetry;
 use crate::token::ServiceKey;
 
@@ -224,6 +224,7 @@ impl Service<Request<Body>> for Peer {
                 .insert(header::AUTHORIZATION, authorization.clone());
         }
         self.origin.tell(request.headers_mut());
+        origin::vouch(request.headers_mut(), &self.key);
         telemetry::inject(request.headers_mut());
         match &mut self.way {
             Way::Channel(channel) => {

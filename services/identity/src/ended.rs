@@ -1,6 +1,6 @@
 //! Tells every watcher which sessions ended, as soon as the database says so.
 //!
-//! The fact is a row of `ended_sessions` and a notification, both of the transaction that ended the session. Every process
+//! So are API keys that were deleted and grants that are over ([`store::grants`]). The fact is a row of `ended_sessions` and a notification, both of the transaction that ended the session. Every process
 //! of identity listens and passes it on; whenever it may have missed something it reads the rows again. A watcher may be
 //! told of a session twice, never not at all.
 
@@ -20,7 +20,7 @@ const LEEWAY: Duration = Duration::minutes(1);
 /// News that a slow watcher may be behind before it is read everything again.
 const BEHIND: usize = 1024;
 
-/// A session and when it ended.
+/// A session (or an API key, or a grant) and when it ended.
 pub(crate) type Ended = (Uuid, OffsetDateTime);
 
 /// The news of one process.

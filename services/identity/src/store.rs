@@ -7,6 +7,7 @@ pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod audit_query;
 pub(crate) mod companies;
+pub(crate) mod grants;
 pub(crate) mod invitations;
 pub(crate) mod mails;
 pub(crate) mod members;

@@ -38,6 +38,9 @@ pub struct Claims {
     pub role: String,
     /// `resource:action:scope`, the scope `all` when left out.
     pub permissions: Vec<String>,
+    /// By which grant of the company they are held; another one follows when they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Uuid>,
     /// Issued at, Unix seconds.
     pub iat: i64,
     /// Counts until, Unix seconds.

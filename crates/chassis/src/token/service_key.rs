@@ -7,6 +7,7 @@ use http::HeaderValue;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use rand::RngCore;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::key_file::{BYTES, key_file};
@@ -28,6 +29,7 @@ struct Inner {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    seal: HeaderValue,
     made: Cache<(Box<str>, Option<Uuid>), (HeaderValue, i64)>,
 }
 
@@ -60,6 +62,7 @@ impl ServiceKey {
             signing: EncodingKey::from_secret(bytes),
             verifying: DecodingKey::from_secret(bytes),
             validation,
+            seal: seal(bytes),
             made: Cache::new(REMEMBERED),
         }))
     }
@@ -90,12 +93,29 @@ impl ServiceKey {
         Ok(header)
     }
 
+    /// The word by which a process of the suite vouches for what it tells of a client: see [`Origin`](crate::Origin).
+    #[must_use]
+    pub fn seal(&self) -> &HeaderValue {
+        &self.0.seal
+    }
+
     /// The service behind a token that was made with this key, and until when the token counts.
     pub(super) fn verify(&self, token: &str) -> Result<(Caller, i64), jsonwebtoken::errors::Error> {
         let claims =
             jsonwebtoken::decode::<ServiceClaims>(token, &self.0.verifying, &self.0.validation)?.claims;
         Ok((Caller::of_service(&claims.svc, claims.company), claims.exp))
     }
+}
+
+/// Follows from the key, which doesn't follow from it.
+fn seal(key: &[u8]) -> HeaderValue {
+    let digest = Sha256::new_with_prefix("kontor origin ")
+        .chain_update(key)
+        .finalize();
+    let digits = format!("{digest:x}");
+    let mut seal = HeaderValue::from_str(&digits).unwrap_or_else(|_| unreachable!("digits are a header"));
+    seal.set_sensitive(true);
+    seal
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use crate::peers::Peer;
 
 /// Tokens that are remembered.
 const REMEMBERED: u64 = 20_000;
-/// So long what identity told of an API key is good: a change of its maker's rights is seen after it. A key that was
-/// deleted is refused at once, as an ended session is.
+/// So long what identity told of an API key is good, unless it tells that the key was deleted or its maker's rights have
+/// changed.
 const API_KEY_SECONDS: i64 = 30;
 
 /// Tells who a bearer token stands for. Cheap to clone; one serves a whole process.
@@ -36,7 +36,8 @@ pub(super) struct Inner {
     verified: Cache<Box<str>, Verified>,
     /// API keys that were asked for a moment ago.
     api_keys: Cache<Box<str>, Verified>,
-    /// Ended sessions and deleted API keys, with the Unix second after which no token of theirs can be alive.
+    /// Ended sessions, deleted API keys and grants that are over, with the Unix second after which no token of theirs can be
+    /// alive.
     ended: RwLock<HashMap<Uuid, i64>>,
     life_seconds: i64,
     in_step: AtomicBool,
@@ -46,6 +47,8 @@ pub(super) struct Inner {
 struct Verified {
     caller: Caller,
     exp: i64,
+    /// By which a member has these rights.
+    grant: Option<Uuid>,
 }
 
 impl Verifier {
@@ -88,7 +91,7 @@ impl Verifier {
     #[must_use]
     pub fn remembered(&self, authorization: &HeaderValue) -> Option<Result<Caller, Error>> {
         let token = bearer(authorization).ok()?;
-        let verified = self.0.cache(token).get(token)?;
+        let verified = self.0.known(token)?;
         Some(self.0.still_counts(verified))
     }
 
@@ -99,20 +102,24 @@ impl Verifier {
     /// when identity can't be asked.
     pub async fn verify(&self, authorization: &HeaderValue) -> Result<Caller, Error> {
         let token = bearer(authorization)?;
-        let cache = self.0.cache(token);
-        if let Some(verified) = cache.get(token) {
+        if let Some(verified) = self.0.known(token) {
             return self.0.still_counts(verified);
         }
         let verified = if api_key::is_meant(token) {
             self.0.resolve(token, authorization).await?
         } else {
-            self.0.check(token, authorization).await?
+            let signed = self.0.check(token, authorization).await?;
+            if self.0.is_over(signed.grant) {
+                self.0.with_present_rights(signed).await?
+            } else {
+                signed
+            }
         };
-        cache.insert(token.into(), verified.clone());
+        self.0.cache(token).insert(token.into(), verified.clone());
         self.0.still_counts(verified)
     }
 
-    /// Refuses a session, or an API key by its id, from now on, ahead of what identity tells.
+    /// Refuses a session, an API key by its id, or the rights of a grant from now on, ahead of what identity tells.
     pub fn session_ended(&self, session_id: Uuid) {
         self.0.end([(session_id, now())]);
     }
@@ -139,19 +146,28 @@ impl Inner {
         }
     }
 
+    /// Whom a token was found to stand for, unless those rights have changed since.
+    fn known(&self, token: &str) -> Option<Verified> {
+        let verified = self.cache(token).get(token)?;
+        (!self.is_over(verified.grant)).then_some(verified)
+    }
+
+    fn is_over(&self, id: Option<Uuid>) -> bool {
+        id.is_some_and(|id| {
+            self.ended
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(&id)
+        })
+    }
+
     fn still_counts(&self, verified: Verified) -> Result<Caller, Error> {
         if verified.exp <= now() {
             return Err(Error::unauthenticated("token_expired", "The token has expired."));
         }
         let caller = &verified.caller;
-        if let Some(session) = caller.session_id().or(caller.api_key_id())
-            && self
-                .ended
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains_key(&session)
-        {
-            return Err(Error::unauthenticated("session_ended", "The session has ended."));
+        if self.is_over(caller.session_id().or(caller.api_key_id())) {
+            return Err(session_ended());
         }
         Ok(verified.caller)
     }
@@ -161,7 +177,11 @@ impl Inner {
         match header.alg {
             Algorithm::HS256 => {
                 let (caller, exp) = self.service_key.verify(token).map_err(|error| refused(&error))?;
-                Ok(Verified { caller, exp })
+                Ok(Verified {
+                    caller,
+                    exp,
+                    grant: None,
+                })
             }
             Algorithm::EdDSA => {
                 let kid = header.kid.ok_or_else(not_ours)?;
@@ -174,11 +194,47 @@ impl Inner {
                     .claims;
                 Ok(Verified {
                     exp: claims.exp,
+                    grant: claims.grant,
                     caller: person(&claims, authorization),
                 })
             }
             _ => Err(not_ours()),
         }
+    }
+
+    /// The same person with the rights of now: asked of identity, since those in the token have changed. A company that the
+    /// person is no member of any more has ended the session there.
+    async fn with_present_rights(&self, signed: Verified) -> Result<Verified, Error> {
+        let Verified { caller, exp, .. } = signed;
+        let (Some(user_id), Some(session_id)) = (caller.user_id(), caller.session_id()) else {
+            return Err(not_ours());
+        };
+        let mut client = identity::key_service_client::KeyServiceClient::new(self.identity.as_service()?);
+        let request = identity::ResolveRightsRequest {
+            user_id: user_id.to_string(),
+            company_id: caller.company_id().to_string(),
+        };
+        let identity::ResolveRightsResponse {
+            role,
+            permissions,
+            grant_id,
+        } = match client.resolve_rights(request).await.map_err(Error::from) {
+            Ok(answer) => answer.into_inner(),
+            Err(error) if error.kind() == Kind::NotFound => return Err(session_ended()),
+            Err(error) => return Err(error),
+        };
+        Ok(Verified {
+            exp,
+            grant: grant_id.parse().ok(),
+            caller: Caller::person(
+                user_id,
+                caller.company_id(),
+                session_id,
+                &role,
+                Permissions::parse(&permissions),
+                caller.authorization().cloned(),
+            ),
+        })
     }
 
     /// Asks identity whose an API key is and what it may do.
@@ -199,6 +255,7 @@ impl Inner {
             role,
             permissions,
             expires_at,
+            grant_id,
         } = match client.resolve_api_key(request).await.map_err(Error::from) {
             Ok(answer) => answer.into_inner(),
             Err(error) if error.kind() == Kind::NotFound => return Err(not_ours()),
@@ -217,10 +274,11 @@ impl Inner {
                 Some(authorization),
             ),
             exp: expires_at.map_or(i64::MAX, |at| at.seconds),
+            grant: grant_id.parse().ok(),
         })
     }
 
-    /// Remembers ended sessions (with the second they ended), and forgets those whose tokens have all expired.
+    /// Remembers what ended (with the second they ended), and forgets those whose tokens have all expired.
     pub(super) fn end(&self, sessions: impl IntoIterator<Item = (Uuid, i64)>) {
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         let now = now();
@@ -267,6 +325,10 @@ fn bearer(authorization: &HeaderValue) -> Result<&str, Error> {
             "A bearer token is needed.",
         )),
     }
+}
+
+fn session_ended() -> Error {
+    Error::unauthenticated("session_ended", "The session has ended.")
 }
 
 fn not_ours() -> Error {

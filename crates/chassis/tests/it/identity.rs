@@ -28,6 +28,8 @@ struct Inner {
     keys: Mutex<Vec<(String, SigningKey)>>,
     ended: Mutex<Vec<Uuid>>,
     ends: broadcast::Sender<Uuid>,
+    /// Who has another role now, under which grant.
+    rights: Mutex<Option<(String, Uuid)>>,
     held: tokio::sync::Semaphore,
     waiting: std::sync::atomic::AtomicBool,
 }
@@ -111,6 +113,7 @@ pub(crate) fn claims() -> Claims {
         sid: Uuid::now_v7(),
         role: "viewer".into(),
         permissions: vec!["members:read".into()],
+        grant: Some(Uuid::now_v7()),
         iat: now(),
         exp: now() + 600,
     }
@@ -122,6 +125,7 @@ impl Identity {
             keys: Mutex::default(),
             ended: Mutex::default(),
             ends: broadcast::channel(16).0,
+            rights: Mutex::default(),
             held: tokio::sync::Semaphore::new(0),
             waiting: false.into(),
         }));
@@ -162,6 +166,23 @@ impl Identity {
         self.0.ended.lock().unwrap().push(session);
         // Nobody may listen just now; then the first message tells it.
         let _ = self.0.ends.send(session);
+    }
+
+    /// Everybody has this role from now on, under another grant than before.
+    pub(crate) fn give(&self, role: &str, before: Uuid) {
+        *self.0.rights.lock().unwrap() = Some((role.to_owned(), Uuid::now_v7()));
+        self.end(before);
+    }
+
+    /// Nobody is a member any more.
+    pub(crate) fn shut_out(&self, grant: Uuid) {
+        *self.0.rights.lock().unwrap() = None;
+        self.end(grant);
+    }
+
+    /// The grant by which everybody has the present role.
+    pub(crate) fn grant(&self) -> Uuid {
+        self.0.rights.lock().unwrap().as_ref().unwrap().1
     }
 
     /// Whether a `GetMe` of the role `held` is at work.
@@ -231,6 +252,20 @@ impl api::key_service_server::KeyService for Identity {
         Ok(Response::new(
             futures_util::stream::once(async { Ok(all) }).chain(later).boxed(),
         ))
+    }
+
+    async fn resolve_rights(
+        &self,
+        _: Request<api::ResolveRightsRequest>,
+    ) -> Result<Response<api::ResolveRightsResponse>, Status> {
+        match &*self.0.rights.lock().unwrap() {
+            Some((role, grant)) => Ok(Response::new(api::ResolveRightsResponse {
+                role: role.clone(),
+                permissions: vec!["members:read".into()],
+                grant_id: grant.to_string(),
+            })),
+            None => Err(Status::not_found("no member")),
+        }
     }
 }
 

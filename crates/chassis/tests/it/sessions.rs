@@ -109,3 +109,35 @@ async fn while_identity_is_down_who_is_known_stays_known_and_ended_sessions_stay
     verifier.verify(&staying).await.unwrap();
     assert_eq!(verifier.verify(&gone).await.unwrap_err().code(), "session_ended");
 }
+
+#[tokio::test]
+async fn rights_that_changed_count_within_a_second_under_the_same_token_and_no_longer_than_membership() {
+    let suite = Suite::start().await;
+    let member = claims();
+    let token = suite.identity.sign(&member);
+    let role = async || {
+        let answer = suite.get_me(&token).await;
+        answer
+            .map(|me| me.into_inner().role)
+            .map_err(|status| Error::from(status).code().to_owned())
+    };
+    assert_eq!(role().await.unwrap(), "viewer");
+    for given in ["manager", "rep"] {
+        let before = match given {
+            "manager" => member.grant.unwrap(),
+            _ => suite.identity.grant(),
+        };
+        let changed_at = Instant::now();
+        suite.identity.give(given, before);
+        until("the rights are those of now", || async {
+            role().await.unwrap() == given
+        })
+        .await;
+        assert!(changed_at.elapsed() < Duration::from_secs(1));
+    }
+    suite.identity.shut_out(suite.identity.grant());
+    until("who is no member is refused", || async {
+        role().await == Err("session_ended".to_owned())
+    })
+    .await;
+}

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use super::{encode::timestamp, now};
+use super::{encode::timestamp, id, now};
 use crate::ended::{Ended, EndedSessions};
 use crate::error::Error;
 use crate::keys::{Keyring, PublicKey};
@@ -76,6 +76,7 @@ impl KeyService for KeyRpcs {
             company_id,
             role,
             permissions,
+            grant_id,
         } = self
             .identity
             .resolve_api_key(&request.into_inner().secret_hash, now())
@@ -87,6 +88,21 @@ impl KeyService for KeyRpcs {
             role,
             permissions,
             expires_at: key.expires_at.map(timestamp),
+            grant_id: grant_id.to_string(),
+        }))
+    }
+
+    async fn resolve_rights(
+        &self,
+        request: Request<v1::ResolveRightsRequest>,
+    ) -> Result<Response<v1::ResolveRightsResponse>, Status> {
+        let v1::ResolveRightsRequest { user_id, company_id } = request.into_inner();
+        let (user_id, company_id) = (id("user_id", &user_id)?, id("company_id", &company_id)?);
+        let membership = self.identity.rights(user_id, company_id).await?;
+        Ok(Response::new(v1::ResolveRightsResponse {
+            permissions: membership.held(),
+            role: membership.role,
+            grant_id: membership.grant_id.to_string(),
         }))
     }
 }

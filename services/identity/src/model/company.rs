@@ -135,6 +135,8 @@ pub(crate) struct Membership {
     pub(crate) role: String,
     pub(crate) built_in: bool,
     pub(crate) permissions: Vec<String>,
+    /// Another one follows when the role or what it may do changes.
+    pub(crate) grant_id: Uuid,
     /// Whether members other than admins enter through the company's identity provider alone.
     pub(crate) sso_enforced: bool,
     pub(crate) joined_at: OffsetDateTime,

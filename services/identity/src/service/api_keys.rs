@@ -8,6 +8,7 @@ use kontor_chassis::{Caller, Error as Failure};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::roles::membership;
 use super::{Identity, person_of};
 use crate::error::Error;
 use crate::model::api_key::{ApiKey, NewApiKey};
@@ -21,6 +22,8 @@ pub(crate) struct Resolved {
     pub(crate) role: String,
     /// The narrower of the key's and its maker's.
     pub(crate) permissions: Vec<String>,
+    /// By which its maker holds that role.
+    pub(crate) grant_id: Uuid,
 }
 
 impl Identity {
@@ -91,18 +94,11 @@ impl Identity {
 
     /// Whose the key of this hash is, and what it may do as its maker's role is now.
     pub(crate) async fn resolve_api_key(&self, hash: &[u8], now: OffsetDateTime) -> Result<Resolved, Error> {
-        let unknown = || Error::NotFound("API key");
         let mut tx = self.db.unscoped().await?;
         let (company_id, key) = store::api_keys::by_hash(&mut tx, hash)
             .await?
-            .ok_or_else(unknown)?;
-        store::companies::enter(&mut tx, company_id).await?;
-        store::people::act_as(&mut tx, key.user_id).await?;
-        let memberships = store::members::of_person(&mut tx, key.user_id).await?;
-        let membership = memberships
-            .into_iter()
-            .find(|membership| membership.company_id == company_id)
-            .ok_or_else(unknown)?;
+            .ok_or(Error::NotFound("API key"))?;
+        let membership = membership(&mut tx, key.user_id, company_id).await?;
         store::api_keys::used(&mut tx, company_id, &key, now).await?;
         tx.commit().await?;
         let held = Permissions::parse(membership.held());
@@ -112,6 +108,7 @@ impl Identity {
             company_id,
             role: membership.role,
             permissions,
+            grant_id: membership.grant_id,
         })
     }
 }

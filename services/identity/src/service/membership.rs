@@ -12,6 +12,7 @@ use crate::model::audit::{Deed, Doer};
 use crate::model::company::{Member, RoleRef};
 use crate::model::permission::BuiltIn;
 use crate::store;
+use crate::store::grants::Held;
 
 /// What is asked to change of a member; `None` is not asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +111,8 @@ impl Identity {
         Ok(())
     }
 
-    /// Writes and tells a change of a member, and ends the sessions of one who is shut out. Answers which ended.
+    /// Writes and tells a change of a member: the rights of before are over, and so are the sessions of one who is shut out.
+    /// Answers what is.
     async fn write_member(
         &self,
         conn: &mut PgConnection,
@@ -170,15 +172,15 @@ impl Identity {
         events::member_changed(conn, company_id, by, told, now).await?;
         let deed = Deed::on("member", action, person.id, person.full_name()).changing(&fields);
         store::audit::append(conn, &Doer::of(caller, now), &[deed]).await?;
+        let mut over = store::grants::renew(conn, company_id, Held::By(before.user_id), now).await?;
         if before.active && !active {
             // A token of this company may be about in a session that has just moved to another one.
             let since = now - self.token_life - Duration::minutes(1);
-            let mut ended = store::sessions::end_in(conn, before.user_id, company_id, since, now).await?;
+            over.extend(store::sessions::end_in(conn, before.user_id, company_id, since, now).await?);
             // What the member's programs do here ends with the member.
-            ended.extend(store::api_keys::delete_of(conn, company_id, before.user_id, now).await?);
-            return Ok(ended);
+            over.extend(store::api_keys::delete_of(conn, company_id, before.user_id, now).await?);
         }
-        Ok(Vec::new())
+        Ok(over)
     }
 }
 

@@ -48,7 +48,8 @@ impl Identity {
         Ok(provider)
     }
 
-    /// Sets the provider of the caller's company, once it answers as one.
+    /// Sets the provider of the caller's company, once it answers as one. When it is to be the only way in, sessions that
+    /// began with a password end, but for those of admins.
     pub(crate) async fn set_oidc_provider(
         &self,
         caller: &Caller,
@@ -95,9 +96,17 @@ impl Identity {
             updated_at: now,
         };
         store::oidc::put(&mut tx, company_id, &provider, sealed.as_deref()).await?;
+        let ended = if provider.enforced {
+            // A token of this company may be about in a session that has just moved to another one.
+            let since = now - self.token_life - Duration::minutes(1);
+            store::sessions::end_by_password(&mut tx, company_id, since, now).await?
+        } else {
+            Vec::new()
+        };
         let deed = Deed::on("oidc_provider", "set", company_id, &provider.issuer);
         store::audit::append(&mut tx, &Doer::of(caller, now), &[deed]).await?;
         tx.commit().await?;
+        self.refuse(&ended);
         Ok(provider)
     }
 

@@ -86,7 +86,7 @@ pub(super) async fn found(
     });
     store::companies::insert_built_in_roles(conn, company.id, &roles, now).await?;
     let [admin, ..] = &roles;
-    store::members::insert(conn, company.id, person.id, admin.id, now).await?;
+    let grant_id = store::members::insert(conn, company.id, person.id, admin.id, now).await?;
     events::company_founded(conn, company, person, now).await?;
     Ok(Membership {
         company_id: company.id,
@@ -94,6 +94,7 @@ pub(super) async fn found(
         role: admin.name.to_owned(),
         built_in: true,
         permissions: Vec::new(),
+        grant_id,
         sso_enforced: false,
         joined_at: now,
     })

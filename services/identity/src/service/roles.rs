@@ -1,17 +1,20 @@
 //! What members may do.
 //!
-//! A change of a role holds for a member from the next access token on, which is at the latest when the present one
-//! expires, and for an API key when it is next resolved.
+//! A change of a role holds at once, for those who hold it and for their API keys: their grants are over, and every service
+//! asks what they may do now.
 
 use kontor_chassis::Caller;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Identity, check_etag};
 use crate::error::Error;
 use crate::model::audit::{Deed, Doer};
+use crate::model::company::Membership;
 use crate::model::role::{Role, RoleChange, changed};
 use crate::store;
+use crate::store::grants::Held;
 
 impl Identity {
     /// The roles of the caller's company, the built-in ones first.
@@ -65,10 +68,18 @@ impl Identity {
         if !store::roles::update(&mut tx, caller.company_id(), &after).await? {
             return Err(Error::RoleExists);
         }
+        let over = store::grants::renew(&mut tx, caller.company_id(), Held::Through(id), now).await?;
         let deed = Deed::on("role", "updated", id, &after.name).changing(&changed(&before, &after));
         store::audit::append(&mut tx, &Doer::of(caller, now), &[deed]).await?;
         tx.commit().await?;
+        self.refuse(&over);
         Ok(after)
+    }
+
+    /// What a person may do in a company now, as an active member of it.
+    pub(crate) async fn rights(&self, user_id: Uuid, company_id: Uuid) -> Result<Membership, Error> {
+        let mut tx = self.db.unscoped().await?;
+        membership(&mut tx, user_id, company_id).await
     }
 
     /// Removes a role of the company's own that nobody holds.
@@ -90,6 +101,21 @@ impl Identity {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What an active member of a company holds there; the rest of the transaction is at work in that company for that person.
+pub(super) async fn membership(
+    conn: &mut PgConnection,
+    user_id: Uuid,
+    company_id: Uuid,
+) -> Result<Membership, Error> {
+    store::companies::enter(conn, company_id).await?;
+    store::people::act_as(conn, user_id).await?;
+    let memberships = store::members::of_person(conn, user_id).await?;
+    memberships
+        .into_iter()
+        .find(|membership| membership.company_id == company_id)
+        .ok_or(Error::NotFound("member"))
 }
 
 /// The role, if it is there and the company's own.

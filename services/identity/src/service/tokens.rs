@@ -37,6 +37,7 @@ impl Identity {
             sid: session.id,
             role: membership.role.clone(),
             permissions: membership.held(),
+            grant: Some(membership.grant_id),
             iat: now.unix_timestamp(),
             exp: (now + self.token_life).unix_timestamp(),
         };

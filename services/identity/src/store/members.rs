@@ -8,25 +8,25 @@ use uuid::Uuid;
 use crate::model::company::{Member, Membership, RoleRef};
 use crate::model::email::Email;
 
-/// Adds a person to a company.
+/// Adds a person to a company. Answers the grant of the role.
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     company_id: Uuid,
     user_id: Uuid,
     role_id: Uuid,
     now: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<Uuid, sqlx::Error> {
+    sqlx::query_scalar(
         "insert into identity.memberships (company_id, user_id, role_id, joined_at, updated_at)
-         values ($1, $2, $3, $4, $4)",
+         values ($1, $2, $3, $4, $4)
+         returning grant_id",
     )
     .bind(company_id)
     .bind(user_id)
     .bind(role_id)
     .bind(now)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
 /// The companies that a person may enter, with the role in each, the first joined first. The transaction is that person's.
@@ -35,7 +35,7 @@ pub(crate) async fn of_person(
     user_id: Uuid,
 ) -> Result<Vec<Membership>, sqlx::Error> {
     let rows = sqlx::query(
-        "select m.company_id, c.name as company_name, r.name as role, r.built_in, r.permissions, c.sso_enforced, m.joined_at
+        "select m.company_id, c.name as company_name, r.name as role, r.built_in, r.permissions, m.grant_id, c.sso_enforced, m.joined_at
          from identity.memberships m
          join identity.companies c on c.id = m.company_id
          join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
@@ -348,6 +348,7 @@ fn decode_membership(row: &PgRow) -> Result<Membership, sqlx::Error> {
         role: row.try_get("role")?,
         built_in: row.try_get("built_in")?,
         permissions: row.try_get("permissions")?,
+        grant_id: row.try_get("grant_id")?,
         sso_enforced: row.try_get("sso_enforced")?,
         joined_at: row.try_get("joined_at")?,
     })

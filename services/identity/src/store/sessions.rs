@@ -233,6 +233,36 @@ pub(crate) async fn end_in(
     Ok(there)
 }
 
+/// Ends the sessions of a company's members that began with a password, but for those of admins, as [`end_in`] does.
+pub(crate) async fn end_by_password(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let there: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "select s.user_id, s.id
+         from identity.sessions s
+         join identity.memberships m on m.company_id = $1 and m.user_id = s.user_id
+         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
+         where (s.entered_company = $1 or s.switched_at >= $2)
+           and s.ended_at is null
+           and not s.sso
+           and not (r.built_in and r.name = 'admin')
+         order by s.id
+         for no key update of s",
+    )
+    .bind(company_id)
+    .bind(since)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut ended = Vec::new();
+    for (user_id, id) in there {
+        ended.extend(end(conn, user_id, Which::One(id), now).await?);
+    }
+    Ok(ended)
+}
+
 /// The sessions that ended since a time.
 pub(crate) async fn ended_since(
     conn: &mut PgConnection,

@@ -128,6 +128,26 @@ async fn a_key_never_does_more_than_its_maker_may_also_later() {
 }
 
 #[tokio::test]
+async fn a_key_shrinks_at_once_when_the_role_of_its_maker_is_changed() {
+    let world = World::new().await;
+    let boss = boss(&world).await;
+    let manager = hire(&world, &boss, "manager").await;
+    let (_, secret) = key_of(&world, &manager, &["leads:update:all", "members:read"]).await;
+    let permissions = async || world.me(0, &secret).await.unwrap().permissions;
+    assert_eq!(permissions().await[0], "leads:update:all");
+    let change = v1::UpdateMemberRequest {
+        user_id: manager.user.id.clone(),
+        member: Some(v1::Member {
+            role: "viewer".to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    answer(world.members().update_member(boss.asks(change)).await).unwrap();
+    assert_eq!(permissions().await, ["members:read:all"]);
+}
+
+#[tokio::test]
 async fn a_key_of_somebody_who_is_no_member_any_more_is_unknown() {
     let world = World::new().await;
     let boss = boss(&world).await;

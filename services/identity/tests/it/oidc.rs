@@ -342,7 +342,11 @@ async fn an_enforced_provider_is_the_only_way_in_but_for_an_admin() {
         enforced: true,
         ..settings(&provider)
     };
+    assert!(world.me(0, &rep.access).await.is_ok());
     set(&world, &boss, enforced).await.unwrap();
+    let ended = world.me(0, &rep.access).await.unwrap_err();
+    assert_eq!(ended.code(), "session_ended", "a session of the password is over");
+    assert!(world.me(0, &boss.access).await.is_ok(), "an admin's is not");
 
     let into = |email: &str| v1::LoginRequest {
         company_id: Some(boss.company.id.clone()),
@@ -366,11 +370,7 @@ async fn an_enforced_provider_is_the_only_way_in_but_for_an_admin() {
     let refused = answer(world.sessions().switch_company(with_token(&token, switch)).await).unwrap_err();
     assert_eq!(refused.code(), "sso_required");
     let refused = world.refresh(&rep.refresh).await.unwrap_err();
-    assert_eq!(
-        refused.code(),
-        "invalid_token",
-        "a session of the password is not renewed"
-    );
+    assert_eq!(refused.code(), "invalid_token", "nor is it renewed");
     enter(&world, &provider, &boss.company.id, |asked| {
         provider.claims(asked, "r", &rep.email)
     })

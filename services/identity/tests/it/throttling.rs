@@ -11,14 +11,6 @@ async fn world(replicas: usize) -> World {
     World::alone_with(replicas, vec![("rate_limits", "on".to_owned())]).await
 }
 
-fn from<T>(address: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request
-        .metadata_mut()
-        .insert("x-forwarded-for", address.parse().unwrap());
-    request
-}
-
 /// Signs in from an address that nobody else uses.
 async fn login(world: &World, replica: usize, email: &str, password: &str) -> Result<(), Error> {
     let mut client = AuthServiceClient::new(world.channel(replica));
@@ -111,7 +103,13 @@ async fn an_address_that_tries_many_accounts_waits_and_another_does_not() {
     let mut answers = Vec::new();
     for n in 0..31 {
         let guess = sign_in(&format!("person-{n}@engine.example"), "wrong password");
-        let error = answer(world.auth().login(from("192.0.2.7", guess)).await).unwrap_err();
+        let error = answer(
+            world
+                .auth()
+                .login(world.from_client("192.0.2.7", "curl", guess))
+                .await,
+        )
+        .unwrap_err();
         answers.push(error.code().to_owned());
     }
     assert!(
@@ -120,8 +118,30 @@ async fn an_address_that_tries_many_accounts_waits_and_another_does_not() {
     );
     assert_eq!(answers[30], "too_many_requests");
     let guess = sign_in("person-99@engine.example", "wrong password");
-    let error = answer(world.auth().login(from("192.0.2.8", guess)).await).unwrap_err();
+    let error = answer(
+        world
+            .auth()
+            .login(world.from_client("192.0.2.8", "curl", guess))
+            .await,
+    )
+    .unwrap_err();
     assert_eq!(error.code(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn who_speaks_grpc_without_the_gateway_is_known_by_the_connection_whatever_address_is_named() {
+    let world = world(1).await;
+    let mut answers = Vec::new();
+    for n in 0..31 {
+        let guess = sign_in(&format!("person-{n}@engine.example"), "wrong password");
+        let mut request = Request::new(guess);
+        let named = format!("192.0.2.{n}").parse().unwrap();
+        request.metadata_mut().insert("x-forwarded-for", named);
+        let error = answer(world.auth().login(request).await).unwrap_err();
+        answers.push(error.code().to_owned());
+    }
+    assert_eq!(answers[0], "invalid_credentials");
+    assert_eq!(answers[30], "too_many_requests");
 }
 
 #[tokio::test]
@@ -182,7 +202,13 @@ async fn who_asks_which_addresses_are_taken_waits_and_who_registers_does_not() {
             email: email.to_owned(),
             ..form()
         };
-        answer(world.auth().register(from("192.0.2.9", form)).await).map(drop)
+        answer(
+            world
+                .auth()
+                .register(world.from_client("192.0.2.9", "curl", form))
+                .await,
+        )
+        .map(drop)
     };
     for _ in 0..12 {
         register(&form().email).await.unwrap();

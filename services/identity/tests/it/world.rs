@@ -246,6 +246,16 @@ impl World {
         self.processes[0].0.verifier.clone()
     }
 
+    /// A request as the gateway passes it on, from a client at this address with this program.
+    pub(crate) fn from_client<T>(&self, address: &str, device: &str, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let headers = request.metadata_mut().as_mut();
+        headers.insert("x-forwarded-for", address.parse().unwrap());
+        headers.insert("x-client-user-agent", device.parse().unwrap());
+        kontor_chassis::origin::vouch(headers, self.processes[0].0.peers.service_key());
+        request
+    }
+
     /// The `authorization` of another service.
     pub(crate) fn service_token(&self) -> String {
         let header = self.processes[0]

@@ -24,9 +24,8 @@ that one may not read is a 404, one that one may read but not change a 403. What
 scope is `all`.
 
 The roles `admin`, `manager`, `rep` and `viewer` are built in. A company's own roles are any set of permissions; whoever
-makes one can't put more into it than they hold themselves. An access token carries the rights its member had when it was
-issued, so a change of a role holds at the next refresh, at the latest after `KONTOR_ACCESS_TOKEN_SECONDS` (ten minutes). An
-API key may do what both its own permissions and its maker's role allow, looked up anew every 30 seconds.
+makes one can't put more into it than they hold themselves. A change of a role, or of whose it is, holds within a second,
+also under access tokens that are about. An API key may do what both its own permissions and its maker's role allow.
 ";
 
 fn page() -> String {
