@@ -102,7 +102,7 @@ impl Edge {
     }
 
     /// Puts on what every answer wears.
-    pub fn finish(&self, asked: &HeaderMap, response: &mut Response<Body>) {
+    pub fn finish<B>(&self, asked: &HeaderMap, response: &mut Response<B>) {
         let origin = self.allowed(asked).cloned();
         let headers = response.headers_mut();
         if !self.origins.is_empty() {

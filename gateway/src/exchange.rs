@@ -7,11 +7,12 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use kontor_chassis::idempotency::REPLAYED;
-use kontor_chassis::{Error, Kind};
+use kontor_chassis::idempotency::{self, REPLAYED};
+use kontor_chassis::{Error, Kind, trial};
+use kontor_proto::api::v1::FieldError;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{MetadataMap, MetadataValue};
 
 use crate::browser::Session;
 use crate::endpoint::{Answer, Body as BodyPlan, Endpoint};
@@ -38,7 +39,11 @@ impl Gateway {
         let mut web = self
             .browser
             .session(asked.endpoint, &asked.parts.headers, &self.edge)?;
-        let message = self.message(&asked, body, web.as_mut()).await?;
+        let read = self.message(&asked, body, web.as_mut()).await?;
+        if !read.faults.is_empty() {
+            return Err(all_faults(asked, read).await);
+        }
+        let message = read.message;
         let service = &asked.endpoint.service;
         if asked.endpoint.answer == Answer::Stream {
             let (metadata, messages) = call::streamed_answer(asked.peer, asked.rpc, asked.metadata, message)
@@ -69,18 +74,18 @@ impl Gateway {
         Ok(response)
     }
 
-    /// The request's message, from path, query, headers and body. Every bad field is told at once.
+    /// The request's message, from path, query, headers and body, with every bad field.
     async fn message(
         &self,
         asked: &Asked<'_>,
         body: &mut Option<Incoming>,
         web: Option<&mut Session<'_>>,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<Read, Error> {
         let (endpoint, parts) = (asked.endpoint, asked.parts);
         let mut out = Vec::with_capacity(128);
-        let mut errors = put_path(endpoint, &asked.values, &self.plans, &mut out);
+        let mut faults = put_path(endpoint, &asked.values, &self.plans, &mut out);
         if let Some(query) = parts.uri.query() {
-            errors.extend(put_query(endpoint, query, &self.plans, &mut out));
+            faults.extend(put_query(endpoint, query, &self.plans, &mut out));
         }
         if let (Some(etag), Some(value)) = (endpoint.etag, request::if_match(&parts.headers)) {
             put_bytes(&mut out, etag, value.as_bytes());
@@ -113,10 +118,9 @@ impl Gateway {
         };
         let outcome = read(&self.plans, target, json, fixed, endpoint.mask.is_some())
             .map_err(|bad| problem::malformed(json, bad))?;
-        errors.extend(outcome.errors);
-        if !errors.is_empty() {
-            errors.extend(outcome.missing);
-            return Err(problem::invalid(errors));
+        faults.extend(outcome.errors);
+        if !faults.is_empty() {
+            faults.extend(outcome.missing);
         }
         match into {
             Some(number) => put_bytes(&mut out, number, &outcome.wire),
@@ -132,7 +136,10 @@ impl Gateway {
         if let Some(web) = web {
             web.add_token(&mut out).map_err(corrupt)?;
         }
-        Ok(Bytes::from(out))
+        Ok(Read {
+            message: Bytes::from(out),
+            faults,
+        })
     }
 
     fn finish(
@@ -185,6 +192,35 @@ impl Gateway {
         }
         Ok(response)
     }
+}
+
+/// A request as far as it could be read.
+struct Read {
+    /// Without what is bad.
+    message: Bytes,
+    /// Every bad field.
+    faults: Vec<FieldError>,
+}
+
+/// Everything that is wrong with a request that can't be read in full: its service judges the rest of it, on trial.
+async fn all_faults(asked: Asked<'_>, read: Read) -> Error {
+    let mut faults = read.faults;
+    if asked.endpoint.answer != Answer::Stream {
+        let mut metadata = asked.metadata;
+        metadata.remove(idempotency::KEY);
+        metadata.insert(trial::HEADER, MetadataValue::from_static("1"));
+        let tried = call::unary(asked.peer, asked.rpc, metadata, read.message).await;
+        if let Err(status) = tried {
+            let error = Error::from(status);
+            match error.kind() {
+                Kind::Invalid => problem::join(&mut faults, error.fields()),
+                // What one may not see or do is not judged any further.
+                Kind::Forbidden | Kind::NotFound if !asked.public => return error,
+                _ => {}
+            }
+        }
+    }
+    problem::invalid(faults)
 }
 
 /// The status that a service chose for this answer, such as 202 for what still runs.

@@ -66,6 +66,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) values: Vec<&'r str>,
     pub(crate) parts: &'r Parts,
     pub(crate) metadata: MetadataMap,
+    /// Anybody may ask it.
+    pub(crate) public: bool,
 }
 
 impl Gateway {
@@ -234,6 +236,7 @@ impl Gateway {
             peer,
             values,
             parts,
+            public,
         };
         let mut response = self.exchange(asked, body).await?;
         if let Some(standing) = &standing {

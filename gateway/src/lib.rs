@@ -29,6 +29,7 @@ pub mod request;
 pub mod route;
 pub mod serve;
 pub mod stream;
+mod unread;
 mod upload;
 pub mod wire;
 

@@ -23,9 +23,13 @@ pub fn response(error: &Error, request_id: &str) -> Response<Body> {
 
 /// The same with a status that the table of failures doesn't have, such as 405.
 pub fn with_status(error: &Error, status: StatusCode, request_id: &str) -> Response<Body> {
-    let mut response = Response::new(Body::new(Full::new(Bytes::from(document(
-        error, status, request_id,
-    )))));
+    let (response, body) = whole(error, status, request_id);
+    response.map(|()| Body::new(Full::new(body)))
+}
+
+/// The same in two pieces: the head, and the document.
+pub fn whole(error: &Error, status: StatusCode, request_id: &str) -> (Response<()>, Bytes) {
+    let mut response = Response::new(());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -44,7 +48,7 @@ pub fn with_status(error: &Error, status: StatusCode, request_id: &str) -> Respo
             headers.insert(header::RETRY_AFTER, value);
         }
     }
-    response
+    (response, Bytes::from(document(error, status, request_id)))
 }
 
 fn document(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
@@ -103,11 +107,13 @@ fn member(out: &mut Vec<u8>, name: &str, value: &str) {
 
 /// One error that lists every bad field.
 pub fn invalid(errors: Vec<FieldError>) -> Error {
-    let mut fields = FieldErrors::new();
-    for error in errors {
-        fields.push(error.field, error.code, error.message);
-    }
-    let error = fields.into_error(Kind::Invalid);
+    let fields = errors.into_iter().map(|error| kontor_chassis::FieldError {
+        field: error.field.into(),
+        code: error.code.into(),
+        message: error.message.into(),
+        position: error.position,
+    });
+    let error = FieldErrors::from(fields.collect::<Vec<_>>()).into_error(Kind::Invalid);
     // Several mistakes of one kind are that kind of mistake.
     match error.fields() {
         [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|field| field.code == first.code) => {
@@ -116,6 +122,31 @@ pub fn invalid(errors: Vec<FieldError>) -> Error {
         }
         _ => error,
     }
+}
+
+/// Adds what a service found in what was left of a request. Fields that were bad before it saw them are not there for it,
+/// so what it says of them, or of a list that it saw without some entries, says nothing.
+pub fn join(errors: &mut Vec<FieldError>, found: &[kontor_chassis::FieldError]) {
+    let known: Vec<String> = errors.iter().map(|error| error.field.clone()).collect();
+    let told_before = |field: &str| {
+        known.iter().any(|known| {
+            let entry_of = known.strip_suffix(']').and_then(|entry| entry.rsplit_once('['));
+            let lost = entry_of.map_or(known.as_str(), |(list, _)| list);
+            let below = field.strip_prefix(lost);
+            lost.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    };
+    errors.extend(
+        found
+            .iter()
+            .filter(|error| !told_before(&error.field))
+            .map(|error| FieldError {
+                field: error.field.to_string(),
+                code: error.code.to_string(),
+                message: error.message.to_string(),
+                position: error.position,
+            }),
+    );
 }
 
 /// A body that is no JSON.
@@ -153,7 +184,7 @@ pub fn unsupported(taken: &str) -> Error {
 pub fn encoded() -> Error {
     Error::new(
         Kind::UnsupportedMedia,
-        "unsupported_encoding",
+        "unsupported_media_type",
         "A body with a Content-Encoding is not taken.",
     )
 }

@@ -108,15 +108,22 @@ pub fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// The etag that a change is based on; none for any.
-pub fn if_match(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::IF_MATCH)?.to_str().ok()?.trim();
-    let value = value.strip_prefix("W/").unwrap_or(value);
-    let value = value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'))
-        .unwrap_or(value);
-    (value != "*" && !value.is_empty()).then_some(value)
+/// The etags that a change may be based on, out of their quotes and with commas between; none for any.
+pub fn if_match(headers: &HeaderMap) -> Option<String> {
+    let mut etags = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        // What isn't even text is nobody's etag.
+        etags.extend(value.to_str().unwrap_or("unreadable").split(',').map(unquoted));
+    }
+    (!etags.is_empty() && etags != [""] && !etags.contains(&"*")).then(|| etags.join(","))
+}
+
+fn unquoted(etag: &str) -> &str {
+    let etag = etag.trim();
+    let etag = etag.strip_prefix("W/").unwrap_or(etag);
+    etag.strip_prefix('"')
+        .and_then(|etag| etag.strip_suffix('"'))
+        .unwrap_or(etag)
 }
 
 /// Whether the body may hold anything.
@@ -204,16 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn an_etag_is_taken_out_of_its_quotes() {
+    fn etags_are_taken_out_of_their_quotes() {
         let mut headers = HeaderMap::new();
         for (sent, etag) in [
             ("\"7\"", Some("7")),
             ("7", Some("7")),
             ("W/\"7\"", Some("7")),
+            ("\"6\", \"7\"", Some("6,7")),
             ("*", None),
+            ("", None),
         ] {
             headers.insert(header::IF_MATCH, HeaderValue::from_static(sent));
-            assert_eq!(if_match(&headers), etag);
+            assert_eq!(if_match(&headers).as_deref(), etag);
         }
     }
 }

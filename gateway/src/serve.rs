@@ -15,6 +15,7 @@ use kontor_chassis::host::Process;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::gateway::Gateway;
+use crate::unread::Told;
 
 /// A client that sends its headers slower than this is cut off.
 const SLOWEST_HEADERS: Duration = Duration::from_secs(15);
@@ -101,6 +102,7 @@ async fn connection(
         let gateway = Arc::clone(gateway);
         async move { Ok::<_, Infallible>(gateway.answer(request, from).await) }
     });
+    let socket = Told::new(socket, Arc::clone(gateway));
     let served = watcher.watch(server.serve_connection(TokioIo::new(socket), service));
     if let Err(error) = served.await {
         tracing::debug!(error, "a connection broke");

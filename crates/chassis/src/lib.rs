@@ -4,8 +4,8 @@
 //! [`serve`]; everything around its own rules stands here once and knows no service by name.
 //!
 //! Reading order: [`settings`] and [`host`] (what a process starts from), [`db`] and [`caller`] (the only way to rows),
-//! [`error`] (the one table of failures), [`token`] and [`guard`] (who may call), [`idempotency`] (once), [`peers`] (calling others),
-//! [`serve`], [`health`], [`admin`] and [`telemetry`] (the life around it).
+//! [`error`] (the one table of failures), [`token`] and [`guard`] (who may call), [`idempotency`] (once), [`trial`] (not at all), [`peers`] (calling
+//! others), [`serve`], [`health`], [`admin`] and [`telemetry`] (the life around it).
 
 pub mod admin;
 pub mod caller;
@@ -22,6 +22,7 @@ pub mod serve;
 pub mod settings;
 pub mod telemetry;
 pub mod token;
+pub mod trial;
 
 pub use caller::{Caller, Scope};
 pub use db::{Db, TenantTx};

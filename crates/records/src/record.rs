@@ -96,10 +96,6 @@ pub trait Record: Clone + Sized + Send + Sync + 'static {
     /// # Errors
     /// Stale.
     fn match_etag(&self, etag: &str) -> Result<(), kontor_chassis::Error> {
-        if etag.is_empty() || etag == "*" || etag == self.etag() {
-            Ok(())
-        } else {
-            Err(kontor_chassis::Error::stale())
-        }
+        kontor_chassis::Error::unless_stale(etag, &self.etag())
     }
 }

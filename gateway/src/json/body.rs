@@ -252,8 +252,12 @@ impl Reader<'_> {
             }
             (kind, Next::Number) if is_numeric(kind) => put_number(out, number, kind, self.scan.number()?),
             (kind, Next::String) if describe(kind) == "a string" => {
-                let text = self.scan.string()?;
-                put_text(out, number, kind, &text, self.plans)
+                let (text, whole) = self.scan.text()?;
+                if whole {
+                    put_text(out, number, kind, &text, self.plans)
+                } else {
+                    Err(half_a_character())
+                }
             }
             (kind, next) => return self.wrong(describe(kind), next),
         };
@@ -349,8 +353,13 @@ impl Reader<'_> {
                 Err(refusal) => self.refuse(&refusal),
             },
             Next::String => {
-                let text = self.scan.string()?;
-                if let Err(refusal) = put_text(out, 3, Kind::String, &text, self.plans) {
+                let (text, whole) = self.scan.text()?;
+                let taken = if whole {
+                    put_text(out, 3, Kind::String, &text, self.plans)
+                } else {
+                    Err(half_a_character())
+                };
+                if let Err(refusal) = taken {
                     self.refuse(&refusal);
                 }
             }
@@ -360,6 +369,10 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+fn half_a_character() -> Refusal {
+    Refusal::new("invalid_text", "must not contain half of a surrogate pair")
 }
 
 fn push(path: &mut String, word: &str) {

@@ -160,9 +160,19 @@ impl<'a> Scan<'a> {
 
     /// Reads a string.
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
+        match self.text()? {
+            (text, true) => Ok(text),
+            (_, false) => self.fail("half of a surrogate pair is no character"),
+        }
+    }
+
+    /// Reads a string, and whether it is one of whole characters: a lone half of a surrogate pair is well-formed JSON, and
+    /// no Unicode.
+    pub fn text(&mut self) -> Result<(Cow<'a, str>, bool)> {
         self.at += 1;
         let begin = self.at;
         let mut plain = begin;
+        let mut whole = true;
         let mut unescaped = String::new();
         loop {
             match self.byte() {
@@ -171,15 +181,18 @@ impl<'a> Scan<'a> {
                     let rest = &self.text[plain..self.at];
                     self.at += 1;
                     if plain == begin {
-                        return Ok(Cow::Borrowed(rest));
+                        return Ok((Cow::Borrowed(rest), whole));
                     }
                     unescaped.push_str(rest);
-                    return Ok(Cow::Owned(unescaped));
+                    return Ok((Cow::Owned(unescaped), whole));
                 }
                 Some(b'\\') => {
                     unescaped.push_str(&self.text[plain..self.at]);
                     self.at += 1;
-                    unescaped.push(self.escaped()?);
+                    match self.escaped()? {
+                        Some(letter) => unescaped.push(letter),
+                        None => whole = false,
+                    }
                     plain = self.at;
                 }
                 Some(0..0x20) => return self.fail("a control character must be escaped"),
@@ -188,10 +201,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn escaped(&mut self) -> Result<char> {
+    /// None for half of a surrogate pair.
+    fn escaped(&mut self) -> Result<Option<char>> {
         let letter = self.byte();
         self.at += 1;
-        Ok(match letter {
+        Ok(Some(match letter {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
             Some(b'/') => '/',
@@ -209,16 +223,13 @@ impl<'a> Scan<'a> {
                         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
                     }
                 }
-                match char::from_u32(code) {
-                    Some(letter) => letter,
-                    None => return self.fail("half of a surrogate pair is no character"),
-                }
+                return Ok(char::from_u32(code));
             }
             _ => {
                 self.at -= 1;
                 return self.fail("an unknown escape");
             }
-        })
+        }))
     }
 
     fn hex(&mut self) -> Result<u16> {

@@ -77,6 +77,7 @@ async fn bad_bodies_are_refused_by_name() {
         ("{\"last_name\": \"A\", \"source\": \"tv\"}", "unknown_value"),
         ("{\"last_name\": \"A\", \"score\": 1}", "read_only"),
         ("{\"last_name\": \"A\\u0000\"}", "invalid_text"),
+        ("{\"last_name\": \"A\\ud800\"}", "invalid_text"),
         ("{\"last_name\": \"A\", \"last_name\": \"B\"}", "duplicate_key"),
     ] {
         let (status, problem) = told(post(body)).await;
@@ -109,6 +110,55 @@ async fn bad_bodies_are_refused_by_name() {
         .body("{}");
     assert_eq!(told(text).await.0, 415);
     assert_eq!(told(post("{}").header("content-encoding", "gzip")).await.0, 415);
+}
+
+#[tokio::test]
+async fn what_the_gateway_and_what_a_service_finds_is_told_at_once() {
+    let world = World::begin().await;
+    let post = |body: Value| {
+        world
+            .ask(Method::POST, "/api/v1/leads/")
+            .header("idempotency-key", "k")
+            .json(&body)
+    };
+    let fields = |problem: &Value| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let errors = problem["errors"].as_array().unwrap();
+        errors
+            .iter()
+            .map(|error| (text(&error["field"]), text(&error["code"])))
+            .collect()
+    };
+    let pair = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+    let (status, problem) = told(post(
+        json!({"nope": 1, "source": "tv", "email": "nowhere", "last_name": ""}),
+    ))
+    .await;
+    assert_eq!((status, &problem["code"]), (400, &json!("invalid_fields")));
+    assert_eq!(
+        fields(&problem),
+        [
+            pair("nope", "unknown_field"),
+            pair("source", "unknown_value"),
+            pair("last_name", "required"),
+            pair("email", "invalid_email"),
+        ]
+    );
+    // The service never saw the name, so that it can't say anything about it.
+    let (_, problem) = told(post(json!({"last_name": 5, "email": "nowhere"}))).await;
+    assert_eq!(
+        fields(&problem),
+        [pair("last_name", "invalid_type"), pair("email", "invalid_email")]
+    );
+    // All else is well: nothing is made of it nonetheless.
+    let (status, problem) = told(post(json!({"last_name": "Ada", "nope": 1}))).await;
+    assert_eq!(
+        (status, fields(&problem)),
+        (400, vec![pair("nope", "unknown_field")])
+    );
+    for sent in &world.leads.0.lock().unwrap().metadata {
+        assert!(sent.contains_key("kontor-trial") && !sent.contains_key("idempotency-key"));
+    }
 }
 
 #[tokio::test]

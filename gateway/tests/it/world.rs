@@ -7,7 +7,7 @@ use kontor_chassis::host::Process;
 use kontor_chassis::peers::Peers;
 use kontor_chassis::settings::Settings;
 use kontor_chassis::token::ServiceKey;
-use kontor_chassis::{Error, Kind};
+use kontor_chassis::{Error, FieldErrors, Kind};
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::leads::v1::lead_service_server::{LeadService, LeadServiceServer};
 use kontor_proto::leads::v1::lead_transfer_service_server::{LeadTransferService, LeadTransferServiceServer};
@@ -82,9 +82,14 @@ impl LeadService for Leads {
     ) -> Result<Response<CreateLeadResponse>, Status> {
         self.0.lock().unwrap().metadata.push(request.metadata().clone());
         let sent = request.into_inner().lead.unwrap_or_default();
+        let mut errors = FieldErrors::new();
         if sent.last_name.is_empty() {
-            return Err(Error::invalid_field("last_name", "required", "is required").into());
+            errors.push("last_name", "required", "is required");
         }
+        if sent.email.as_deref() == Some("nowhere") {
+            errors.push("email", "invalid_email", "is no address");
+        }
+        errors.into_result()?;
         Ok(Response::new(CreateLeadResponse {
             lead: Some(Lead {
                 id: "7".into(),

@@ -72,7 +72,7 @@ async fn bodies(suite: &Suite) {
 async fn fields(suite: &Suite) {
     let api = suite.api().company().await;
     let body = json!({
-        "last_name": 7, "email": "no", "website": "javascript:alert(1)", "rating": "lukewarm", "colour": "red", "score": 99,
+        "last_name": 7, "email": "no", "phone": "call me", "website": "javascript:alert(1)", "rating": "lukewarm", "colour": "red", "score": 99,
         "employee_count": "ten", "budget": {"amount": 12.5, "currency": "Taler"}, "address": {"country": "Germany", "planet": "Earth"},
         "tags": ["fine", 1], "owner_id": "me",
     });
@@ -85,6 +85,12 @@ async fn fields(suite: &Suite) {
         .collect();
     for field in [
         "last_name",
+        "email",
+        "phone",
+        "website",
+        "owner_id",
+        "budget.currency",
+        "address.country",
         "rating",
         "colour",
         "score",
@@ -181,6 +187,9 @@ async fn http_layer(suite: &Suite) {
         "{answer:?}"
     );
     answer.problem(405, "method_not_allowed");
+    let endless = api.get(&format!("/leads/?search={}", "x".repeat(70_000))).await;
+    assert!(endless.header("x-request-id").is_some(), "{endless:?}");
+    endless.problem(414, "uri_too_long");
     for (name, value) in [("x-content-type-options", "nosniff")] {
         assert_eq!(api.get("/leads/").await.header(name), Some(value));
     }

@@ -130,9 +130,5 @@ async fn own_session(conn: &mut PgConnection, caller: &Caller) -> Result<Uuid, E
 
 /// Refuses a change that is based on an older version. No etag is any version.
 fn check_etag(given: &str, version: i64) -> Result<(), Error> {
-    if given.is_empty() || given == version.to_string() {
-        Ok(())
-    } else {
-        Err(Error::Stale)
-    }
+    kontor_chassis::Error::unless_stale(given, &version.to_string()).map_err(|_| Error::Stale)
 }

@@ -13,6 +13,7 @@ use super::to_the_end::ToTheEnd;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::{Interim, ticket::Ticket};
+use crate::trial;
 
 /// An open transaction, bound to its caller's company by Row-Level Security. Dropping it rolls back.
 ///
@@ -25,6 +26,8 @@ pub struct TenantTx {
     ticket: Option<Arc<Ticket>>,
     /// Told of the commit; none when it only reads.
     committed: Option<Arc<Notify>>,
+    /// Of a request that is only tried: it is never committed.
+    on_trial: bool,
 }
 
 const OPEN: &str = "a transaction that isn't over";
@@ -73,6 +76,7 @@ impl TenantTx {
             span,
             ticket: None,
             committed,
+            on_trial: trial::is_on(),
         })
     }
 
@@ -82,6 +86,7 @@ impl TenantTx {
     /// # Errors
     /// When the database refuses or is gone; then nothing happened, or it isn't known (the connection broke meanwhile).
     pub async fn commit(mut self) -> Result<(), Error> {
+        self.unless_on_trial()?;
         if let Some(ticket) = self.ticket.take() {
             ticket.park(self, true);
             return Ok(());
@@ -112,10 +117,15 @@ impl TenantTx {
     /// # Errors
     /// As [`Self::commit`].
     pub async fn commit_midway(mut self, meanwhile: Option<Interim>) -> Result<(), Error> {
+        self.unless_on_trial()?;
         match self.ticket.take() {
             Some(ticket) => ticket.midway(self, meanwhile).await,
             None => self.commit().await,
         }
+    }
+
+    fn unless_on_trial(&self) -> Result<(), Error> {
+        if self.on_trial { Err(trial::over()) } else { Ok(()) }
     }
 
     pub(crate) fn held_by(mut self, ticket: Arc<Ticket>) -> Self {
@@ -165,6 +175,7 @@ impl Drop for TenantTx {
                 span: self.span.clone(),
                 ticket: None,
                 committed: self.committed.take(),
+                on_trial: self.on_trial,
             };
             ticket.park(given_up, false);
         }

@@ -210,6 +210,20 @@ impl Error {
         )
     }
 
+    /// Whether a change that is based on `given` may be made at the version `now`: an etag, several with commas between
+    /// (`If-Match` may list them), or nothing and `*` for any.
+    ///
+    /// # Errors
+    /// 412 when it was changed since.
+    pub fn unless_stale(given: &str, now: &str) -> Result<(), Self> {
+        let mut etags = given.split(',').map(str::trim);
+        if given.is_empty() || etags.any(|etag| etag == "*" || etag == now) {
+            Ok(())
+        } else {
+            Err(Self::stale())
+        }
+    }
+
     /// 422: refused by a rule.
     #[must_use]
     pub fn refused(code: impl Into<Text>, detail: impl Into<Text>) -> Self {

@@ -22,7 +22,7 @@ use tracing::{Instrument, Span};
 use super::body::Watched;
 use crate::error::{Error, Kind};
 use crate::methods::{Access, Method};
-use crate::telemetry;
+use crate::{telemetry, trial};
 
 /// Rpcs of one service at the same time; more are told to try again.
 const AT_ONCE: usize = 1024;
@@ -101,9 +101,14 @@ where
             );
             return Box::pin(std::future::ready(Ok(Status::from(error).into_http())));
         };
+        let on_trial = request.headers().contains_key(trial::HEADER);
         let answer = span.in_scope(|| self.inner.call(request));
         let ends_with = held_by_a_service(method).then(|| self.rpcs.draining.clone());
-        Box::pin(watch(method, answer, running, ends_with).instrument(span))
+        let watched = watch(method, answer, running, ends_with).instrument(span);
+        if on_trial {
+            return Box::pin(trial::run(watched));
+        }
+        Box::pin(watched)
     }
 }
 

@@ -1,4 +1,4 @@
-use kontor_chassis::{Caller, Db, Kind};
+use kontor_chassis::{Caller, Db, Kind, trial};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -256,4 +256,30 @@ async fn a_begin_that_was_abandoned_leaves_nothing_behind() {
         drop(tx);
         put(&db, other.company_id(), "theirs").await;
     }
+}
+
+#[tokio::test]
+async fn a_request_on_trial_goes_its_way_and_changes_nothing() {
+    let database = Database::new().await;
+    let db = Db::open(&database.url(), "alpha", 4).unwrap();
+    let company = Uuid::now_v7();
+    let caller = Caller::system(company);
+    let tried = trial::run(async {
+        let mut tx = db.begin(&caller).await.unwrap();
+        sqlx::query("insert into things (company_id, id, name) values ($1, $1, 'tried')")
+            .bind(company)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await
+    });
+    let refused = tried.await.unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (Kind::Invalid, "on_trial"));
+    let midway = trial::run(async { db.begin(&caller).await.unwrap().commit_midway(None).await });
+    assert_eq!(midway.await.unwrap_err().code(), "on_trial");
+    let unscoped = trial::run(async { db.unscoped().await.unwrap().commit().await });
+    assert_eq!(unscoped.await.unwrap_err().code(), "on_trial");
+    assert!(seen(&db, &caller).await.is_empty());
+    put(&db, company, "in earnest").await;
+    assert_eq!(seen(&db, &caller).await, ["in earnest"]);
 }
