@@ -17,8 +17,10 @@ use kontor_records::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Looks references up where they are at home: members at identity, the others at the services
-/// of their name.
+use crate::store;
+
+/// Looks references up where they are at home: members at identity, pipelines and stages here, the others at the
+/// services of their name.
 #[derive(Clone)]
 pub struct Homes {
     peers: Peers,
@@ -91,14 +93,22 @@ impl Homes {
 impl Lookup for Homes {
     async fn find(
         &self,
-        _: &mut PgConnection,
+        conn: &mut PgConnection,
         caller: &Caller,
         kind: &'static str,
         id: Uuid,
     ) -> Result<Option<Found>, Error> {
         match kind {
-            // The use-case has looked at them before.
-            "pipeline" | "stage" => Ok(Some(Found::Here)),
+            // Not given: the use-case chooses.
+            "pipeline" | "stage" if id.is_nil() => Ok(Some(Found::Here)),
+            "pipeline" => {
+                let there = store::pipelines::get(conn, caller.company_id(), id).await?;
+                Ok(there.map(|_| Found::Here))
+            }
+            "stage" => {
+                let there = store::pipelines::of_stage(conn, caller.company_id(), id).await?;
+                Ok(there.map(|_| Found::Here))
+            }
             "account" => self.account(caller, id).await,
             "contact" => self.contact(caller, id).await,
             "lead" => self.lead(caller, id).await,

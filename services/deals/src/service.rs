@@ -133,11 +133,11 @@ impl Deals {
         let mut deal = Deal::create(message, &fields, caller, now, &mut errors);
         errors.into_result()?;
         let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
+        refs::check(&mut tx, caller, None, &deal, &self.homes).await?;
         let (pipeline, stage) =
             pipelines::stage_for(&mut tx, deal.company_id, pipeline, stage, now).await??;
         deal.probability_by_hand = by_hand;
         deal.enter(pipeline, &stage, now);
-        refs::check(&mut tx, caller, None, &deal, &self.homes).await?;
         let change = Change::new(caller, now, "created").on_conflict(error::of_constraint);
         let deal = write::insert(&mut tx, &deal, change).await?;
         tx.commit().await?;
@@ -176,9 +176,9 @@ impl Deals {
         if let Some(by_hand) = by_hand {
             after.probability_by_hand = by_hand;
         }
+        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
         self.settle_stage(&mut tx, &before, &mut after, by_hand, now)
             .await?;
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
         let deal = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
         tx.commit().await?;
         Ok(deal)
@@ -264,6 +264,7 @@ impl Deals {
         deal: &mut Deal,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
+        refs::check(tx, caller, before, deal, &self.homes).await?;
         match before {
             Some(before) => {
                 if deal.probability != before.probability {
@@ -279,7 +280,7 @@ impl Deals {
                 deal.enter(pipeline, &stage, now);
             }
         }
-        refs::check(tx, caller, before, deal, &self.homes).await
+        Ok(())
     }
 
     /// Follows a change of pipeline or stage: a pipeline alone means its first stage, a stage alone its own pipeline; the

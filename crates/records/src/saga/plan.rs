@@ -41,9 +41,11 @@ pub async fn plan<P: Participant>(
         part.place(tx, &mut wanted, now).await?.map_err(refused)?;
         made(caller, &wanted, now)
     };
+    let linked = link.is_some();
     let writes = written.changes().map(|(field, from, to)| SagaWrite {
         field: field.to_owned(),
-        from: from.filter(|text| !text.is_empty()).map(str::to_owned),
+        // A new record holds nothing yet, whatever it is drafted with.
+        from: from.filter(|text| linked && !text.is_empty()).map(str::to_owned),
         to: to.map(str::to_owned),
     });
     Ok(SagaPlan {

@@ -175,10 +175,10 @@ fn read_stages(
     stages
 }
 
-/// A required text of one line, judged as those of records are.
+/// A required text of one line without blanks around it, judged as those of records are.
 fn line(name: &'static str, path: &str, given: String, errors: &mut FieldErrors) -> String {
     let leaf = Leaf::new(name, LeafKind::Text(Form::Line), false, &text(100));
-    match leaf.admit(Value::Text(given)) {
+    match leaf.admit(Value::Text(given.trim().to_owned())) {
         Ok(Value::Text(text)) => return text,
         Ok(_) => errors.push(path.to_owned(), "required", "This is required."),
         Err(fault) => errors.push(path.to_owned(), fault.code, fault.message),

@@ -28,7 +28,7 @@ impl Deals {
     ) -> Result<Deal, Error> {
         let id = write::parse_id(id)?;
         let step = match step {
-            Step::Lose(reason) => Step::Lose(read_reason(reason)?),
+            Step::Lose(reason) => Step::Lose(read_reason(&reason)?),
             Step::Win | Step::Reopen => step,
         };
         let mut tx = self.db.begin(caller).await?;
@@ -50,10 +50,10 @@ impl Deals {
     }
 }
 
-/// Why a deal is lost, judged as every text of a deal is.
-fn read_reason(given: String) -> Result<String, Error> {
+/// Why a deal is lost, without blanks around it, so that equal reasons are counted together.
+fn read_reason(given: &str) -> Result<String, Error> {
     let leaf = Deal::description().find("lost_reason");
-    match leaf.map(|leaf| leaf.admit(Value::Text(given))) {
+    match leaf.map(|leaf| leaf.admit(Value::Text(given.trim().to_owned()))) {
         Some(Ok(Value::Text(reason))) => Ok(reason),
         Some(Err(fault)) => Err(Error::invalid_field("reason", fault.code, fault.message)),
         Some(Ok(_)) | None => Err(error::Error::ReasonRequired.into()),

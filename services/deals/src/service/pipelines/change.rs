@@ -181,11 +181,8 @@ async fn locked(tx: &mut TenantTx, company: Uuid, id: &str, etag: &str) -> Resul
     let pipeline = store::get(tx, company, id)
         .await?
         .ok_or_else(|| Error::not_found("pipeline"))?;
-    if etag.is_empty() || etag == "*" || etag == pipeline.version.to_string() {
-        Ok(pipeline)
-    } else {
-        Err(Error::stale())
-    }
+    Error::unless_stale(etag, &pipeline.version.to_string())?;
+    Ok(pipeline)
 }
 
 /// A pipeline as the database keeps it.
