@@ -425,6 +425,7 @@ async fn events(suite: &Suite) {
     let job = api.get(path.trim_end_matches("events/")).await.expect(200);
     assert_eq!(done, job, "an event's job is the job");
     let at_once = api.get(&path).await;
-    assert!(at_once.text.starts_with("event: done\n"), "{}", at_once.text);
-    assert_eq!(at_once.text.matches("event:").count(), 1);
+    assert!(at_once.text.starts_with("event: progress\n"), "{}", at_once.text);
+    assert!(at_once.text.contains("\n\nevent: done\n"), "{}", at_once.text);
+    assert_eq!(at_once.text.matches("event:").count(), 2);
 }

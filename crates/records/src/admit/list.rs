@@ -1,7 +1,7 @@
 //! Lists of words and of ids.
 
-use super::{Fault, control, id};
-use crate::leaf::{Form, Leaf};
+use super::{Fault, id, without_nul};
+use crate::leaf::Leaf;
 use crate::value::Value;
 
 /// The most characters of a tag.
@@ -16,7 +16,7 @@ pub(super) fn words(leaf: &Leaf, given: Vec<String>) -> Result<Value, Fault> {
             entry: Some(entry),
             ..fault
         };
-        control(Form::Line, &word).map_err(at)?;
+        without_nul(&word).map_err(at)?;
         let word = word.trim();
         if word.chars().count() > LONGEST {
             return Err(at(Fault::new(

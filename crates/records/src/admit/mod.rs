@@ -1,6 +1,6 @@
 //! Whether a value may stand in a leaf, and how it is kept: the one place where fields are judged, for requests and files.
 //!
-//! Text is trimmed and, when nothing is left, nothing. A text form of another kind (an id, an amount, a day, a word) is
+//! Text is kept as it is and, when it is blank, nothing. A text form of another kind (an id, an amount, a day, a word) is
 //! read as that kind. What can't stand is a [`Fault`], which the caller puts at the leaf's path.
 
 mod address;
@@ -17,7 +17,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 use uuid::Uuid;
 
-use crate::leaf::{Form, Kind, Leaf};
+use crate::leaf::{Kind, Leaf};
 use crate::value::Value;
 
 /// Why a value can't stand.
@@ -95,29 +95,15 @@ fn of_text(given: &str, read: impl FnOnce(&str) -> Result<Value, Fault>) -> Resu
     }
 }
 
-/// A word of a choice. Case and the blanks and dashes of other systems' files don't count.
+/// A word of a choice, as it is written in JSON. What files call it is understood where they are read.
 fn word(words: &[&str], given: &str) -> Result<Value, Fault> {
-    let plain = given.trim();
-    if plain.is_empty() {
-        return Ok(Value::Null);
-    }
-    let folded: String = plain
-        .chars()
-        .map(|c| {
-            if c.is_whitespace() || c == '-' {
-                '_'
-            } else {
-                c.to_ascii_lowercase()
-            }
-        })
-        .collect();
-    match words.iter().find(|word| **word == folded) {
+    of_text(given, |text| match words.iter().find(|word| **word == text) {
         Some(word) => Ok(Value::Text((*word).to_owned())),
         None => Err(Fault::new(
             "unknown_value",
             format!("Allowed are {}.", words.join(", ")),
         )),
-    }
+    })
 }
 
 /// An id.
@@ -185,13 +171,12 @@ fn storable(at: OffsetDateTime) -> Result<OffsetDateTime, Fault> {
         .map_err(|_| Fault::new("invalid_time", "Write a time as 2026-01-31T12:00:00Z."))
 }
 
-/// What can't stand in any text.
-pub(crate) fn control(form: Form, text: &str) -> Result<(), Fault> {
-    let allowed = |c: char| form == Form::Lines && matches!(c, '\n' | '\r' | '\t');
-    if text.chars().any(|c| c.is_control() && !allowed(c)) {
+/// NUL is the one character that the database can't keep.
+pub(crate) fn without_nul(text: &str) -> Result<(), Fault> {
+    if text.contains('\0') {
         return Err(Fault::new(
             "invalid_characters",
-            "Control characters can't stand here.",
+            "The character NUL can't stand here.",
         ));
     }
     Ok(())
@@ -210,15 +195,17 @@ mod tests {
     fn words_of_a_choice_are_named_when_another_is_given() {
         let choice = leaf(Kind::Choice(&["new", "cold_call"]), &leaf::choice());
         assert_eq!(
-            choice.admit(Value::Text("Cold Call".into())),
+            choice.admit(Value::Text("cold_call".into())),
             Ok(Value::Text("cold_call".into()))
         );
         assert_eq!(choice.admit(Value::Text(" ".into())), Ok(Value::Null));
-        let fault = choice.admit(Value::Text("old".into())).unwrap_err();
-        assert_eq!(
-            (fault.code, fault.message.as_str()),
-            ("unknown_value", "Allowed are new, cold_call.")
-        );
+        for other in ["old", "NEW", "Cold Call"] {
+            let fault = choice.admit(Value::Text(other.into())).unwrap_err();
+            assert_eq!(
+                (fault.code, fault.message.as_str()),
+                ("unknown_value", "Allowed are new, cold_call.")
+            );
+        }
     }
 
     #[test]

@@ -6,15 +6,14 @@ use super::Fault;
 use crate::leaf::Leaf;
 use crate::value::Value;
 
-/// A whole number in text. Blanks and commas between thousands are taken off, as files write them.
+/// A whole number in text.
 pub(super) fn whole(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
-    let plain = without_thousands(text);
-    let number = plain.parse::<i64>().map_err(|_| {
-        if plain
+    let number = text.parse::<i64>().map_err(|_| {
+        if text
             .trim_start_matches('-')
             .bytes()
             .all(|digit| digit.is_ascii_digit())
-            && plain.len() > 18
+            && text.len() > 18
         {
             Fault::new("out_of_range", bounds(leaf))
         } else {
@@ -35,8 +34,7 @@ pub(super) fn within(leaf: &Leaf, number: i64) -> Result<i64, Fault> {
 
 /// An amount in text: digits and at most one point, no exponent.
 pub(super) fn amount(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
-    let plain = without_thousands(text);
-    let digits = plain.strip_prefix(['-', '+']).unwrap_or(&plain);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let well_formed = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         && digits.bytes().filter(|b| *b == b'.').count() <= 1
         && digits.bytes().any(|b| b.is_ascii_digit());
@@ -59,7 +57,7 @@ pub(super) fn amount(leaf: &Leaf, text: &str) -> Result<Value, Fault> {
         return Err(Fault::new("out_of_range", bounds(leaf)));
     }
     let kept = &after[..after.len().min(places)];
-    let sign = if plain.starts_with('-') { "-" } else { "" };
+    let sign = if text.starts_with('-') { "-" } else { "" };
     let parsed = format!("{sign}{before}.{kept}");
     let amount: Decimal = parsed.trim_end_matches('.').parse().map_err(|_| {
         Fault::new(
@@ -82,21 +80,6 @@ fn bounds(leaf: &Leaf) -> String {
     }
 }
 
-/// `1,234,567.5` → `1234567.5`; anything else that holds a comma is left as it is, to be refused.
-fn without_thousands(text: &str) -> String {
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut groups = whole.split(',');
-    let first = groups.next().unwrap_or_default();
-    let grouped = (1..=3).contains(&first.trim_start_matches(['-', '+']).len())
-        && whole.contains(',')
-        && groups.all(|group| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit()));
-    if grouped {
-        format!("{}{rest}", whole.replace(',', ""))
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +91,6 @@ mod tests {
         for (given, kept) in [
             ("1234.50", "1234.50"),
             ("0.0001", "0.0001"),
-            ("1,234,567.5", "1234567.5"),
             ("5.00000", "5.0000"),
             (".5", "0.5"),
             ("5.", "5"),
@@ -123,6 +105,7 @@ mod tests {
             ("1e5", "invalid_amount"),
             ("NaN", "invalid_amount"),
             ("12,34", "invalid_amount"),
+            ("1,234,567.5", "invalid_amount"),
             ("1.2.3", "invalid_amount"),
             (".", "invalid_amount"),
             ("--5", "invalid_amount"),
@@ -136,7 +119,7 @@ mod tests {
     #[test]
     fn whole_numbers_lie_within_their_bounds() {
         let leaf = Leaf::new("employees", Kind::Int, true, &whole_spec(0, 10_000_000));
-        assert_eq!(whole(&leaf, "12,500"), Ok(Value::Int(12_500)));
+        assert_eq!(whole(&leaf, "12500"), Ok(Value::Int(12_500)));
         assert_eq!(whole(&leaf, "-1").unwrap_err().code, "out_of_range");
         assert_eq!(
             whole(&leaf, "99999999999999999999").unwrap_err().code,
@@ -144,5 +127,6 @@ mod tests {
         );
         assert_eq!(whole(&leaf, "12.5").unwrap_err().code, "invalid_number");
         assert_eq!(whole(&leaf, "many").unwrap_err().code, "invalid_number");
+        assert_eq!(whole(&leaf, "12,500").unwrap_err().code, "invalid_number");
     }
 }

@@ -1,16 +1,20 @@
 //! Text of every form.
 
-use super::{Fault, address, codes, control};
+use super::{Fault, address, codes, without_nul};
 use crate::leaf::{Form, Leaf};
 use crate::value::Value;
 
-/// A text as it is kept: trimmed, of its form, not too long.
+/// A text as it is kept: free text exactly as it was given, any other by its form; not too long, and nothing when it is
+/// blank.
 pub(super) fn admit(leaf: &Leaf, form: Form, given: &str) -> Result<Value, Fault> {
-    let text = given.trim();
-    if text.is_empty() {
+    if given.trim().is_empty() {
         return Ok(Value::Null);
     }
-    control(form, text)?;
+    let text = match form {
+        Form::Line | Form::Lines => given,
+        Form::Email | Form::Phone | Form::Link | Form::Country | Form::Currency | Form::Day => given.trim(),
+    };
+    without_nul(text)?;
     // Counted before it is read by its form: nobody has a megabyte parsed as a URL.
     if text.chars().count() > leaf.max {
         return Err(too_long(leaf, form));
@@ -85,9 +89,23 @@ mod tests {
     }
 
     #[test]
-    fn text_is_trimmed_and_blank_text_is_nothing() {
-        assert_eq!(judge(Form::Line, 10, "  Jane "), Ok(Value::Text("Jane".into())));
+    fn free_text_is_kept_exactly_and_blank_text_is_nothing() {
+        for exact in [
+            "  Jane ",
+            "\tx",
+            "a\r\nb",
+            "\u{1b}[0m",
+            "e\u{301}",
+            "\u{202e}x\u{200b}",
+        ] {
+            assert_eq!(judge(Form::Line, 10, exact), Ok(Value::Text(exact.into())));
+            assert_eq!(judge(Form::Lines, 10, exact), Ok(Value::Text(exact.into())));
+        }
         assert_eq!(judge(Form::Line, 10, " \t "), Ok(Value::Null));
+        assert_eq!(
+            judge(Form::Email, 20, " a@b.example "),
+            Ok(Value::Text("a@b.example".into()))
+        );
     }
 
     #[test]
@@ -97,11 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_but_line_breaks_of_long_texts() {
+    fn nul_is_refused() {
         assert_eq!(judge(Form::Line, 10, "a\0b"), Err("invalid_characters"));
-        assert_eq!(judge(Form::Line, 10, "a\nb"), Err("invalid_characters"));
-        assert_eq!(judge(Form::Lines, 10, "a\r\nb"), Ok(Value::Text("a\r\nb".into())));
-        assert_eq!(judge(Form::Lines, 10, "a\u{1b}b"), Err("invalid_characters"));
+        assert_eq!(judge(Form::Lines, 10, "a\0b"), Err("invalid_characters"));
+        assert_eq!(judge(Form::Phone, 10, "1\0"), Err("invalid_characters"));
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub(crate) fn compare(
 
 /// The operand as a value of the leaf, within whatever bounds.
 pub(crate) fn read(leaf: &Leaf, operand: Operand<'_>, caller: &Caller) -> Result<Value, Fault> {
-    if leaf.refers == Some(MEMBER) && !operand.quoted && operand.text == "me" {
+    // In quotes too: no id reads so.
+    if leaf.refers == Some(MEMBER) && operand.text == "me" {
         return Ok(caller.user_id().map_or(Value::Null, Value::Id));
     }
     let unbounded = Leaf {
@@ -86,7 +87,7 @@ fn text(
     operand: Operand<'_>,
     condition: &mut Condition,
 ) -> Result<String, Fault> {
-    crate::admit::control(Form::Lines, operand.text)?;
+    crate::admit::without_nul(operand.text)?;
     let column = leaf.column;
     let kind = Kind::Text(form);
     let lower = operand.text.to_lowercase();

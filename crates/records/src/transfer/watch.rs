@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// After so many looks without news a comment is sent, so that nobody in between takes the silence for the end.
 const SILENT: u32 = 30;
 
-/// Sends the job whenever it has changed, until it has ended or nobody listens.
+/// Sends the job at once and whenever it has changed, until it has ended or nobody listens.
 pub(super) async fn send<I: Importer>(
     imports: &Imports<I>,
     caller: &Caller,
@@ -33,9 +33,7 @@ pub(super) async fn send<I: Importer>(
     let mut silent = 0;
     loop {
         let ended = job.finished_at.is_some();
-        let news = if ended {
-            Some(event("done", &job))
-        } else if told.as_ref() != Some(&job) {
+        let news = if told.as_ref() != Some(&job) {
             Some(event("progress", &job))
         } else if silent >= SILENT {
             Some(piece(":\n\n".to_owned()))
@@ -45,9 +43,14 @@ pub(super) async fn send<I: Importer>(
         silent += 1;
         if let Some(news) = news {
             silent = 0;
-            if events.send(Ok(news)).await.is_err() || ended {
+            if events.send(Ok(news)).await.is_err() {
                 return;
             }
+        }
+        if ended {
+            // Nobody reads it when the client has gone away.
+            let _ = events.send(Ok(event("done", &job))).await;
+            return;
         }
         told = Some(job);
         let gone = tokio::time::timeout(LOOK, events.closed()).await;

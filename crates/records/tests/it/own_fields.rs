@@ -140,7 +140,7 @@ async fn every_type_keeps_its_values() {
     assert_eq!(
         kept,
         json!({
-            "note": "two\nlines", "size": 3.25, "price": {"amount": "12.5", "currency": "EUR"}, "renewal": "2026-02-28",
+            "note": "  two\nlines ", "size": 3.25, "price": {"amount": "12.5", "currency": "EUR"}, "renewal": "2026-02-28",
             "vip": false, "tier": "Gold", "colours": ["blue", "red"], "page": "https://example.com",
         })
     );

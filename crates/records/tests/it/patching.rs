@@ -160,8 +160,8 @@ async fn a_patch_changes_what_the_mask_names_and_nothing_else() {
         [
             ("address.city", "Köln", "Bonn"),
             ("annual_revenue", "1234.50", "7"),
-            ("email", "Zoe@example.com", "new@example.com"),
-            ("first_name", "Zoë", "-"),
+            ("email", "Zoe@EXAMPLE.com", "new@example.com"),
+            ("first_name", " Zoë ", "-"),
             ("tags", "vip;new", "-"),
             ("utm.campaign", "spring", "-"),
         ]
@@ -214,7 +214,7 @@ async fn a_patch_without_a_mask_takes_what_is_set_and_an_empty_mask_nothing() {
     let after = made.patch(message.clone(), None, &built_in(), &mut errors);
     assert_eq!(
         (after.title.as_deref(), after.email.as_deref()),
-        (Some("CEO"), Some("Zoe@example.com"))
+        (Some("CEO"), Some("Zoe@EXAMPLE.com"))
     );
     assert_eq!(
         made.patch(message, Some(&mask(&[])), &built_in(), &mut errors)
