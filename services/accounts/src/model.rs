@@ -42,7 +42,7 @@ record! {
     title |account| account.name.clone();
     fields {
         /// Its name.
-        name: String = text(255).required().search().import(&["account name", "company", "company name", "organization"]),
+        name: String = text(255).required().search().import(&["account name", "account", "company", "company name", "organization"]),
         /// The number under which one keeps it elsewhere.
         account_number: Option<String> = text(100).search().import(&["account no", "account no.", "number"]),
         /// What it is to the company.

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 pub use definition::{Definition, FieldType};
 pub use manage::OwnFields;
-pub(crate) use values::merge;
+pub(crate) use values::{as_json, merge, money_of};
 
 use crate::description::Description;
 use crate::leaf::Leaf;

@@ -77,7 +77,7 @@ fn admit(
 ///
 /// # Errors
 /// A word that is none of the choices, a number out of bounds.
-fn as_json(definition: &Definition, value: Value) -> Result<Option<Json>, Fault> {
+pub(crate) fn as_json(definition: &Definition, value: Value) -> Result<Option<Json>, Fault> {
     let choices = &definition.choices;
     let chosen = |word: &str| {
         let word = word.trim();
@@ -237,11 +237,14 @@ fn money(
         return Err(faults);
     }
     Ok(match (amount, currency) {
-        (Some(Value::Decimal(amount)), Some(Value::Text(currency))) => {
-            Some(serde_json::json!({"amount": amount_text(amount), "currency": currency}))
-        }
+        (Some(Value::Decimal(amount)), Some(Value::Text(currency))) => Some(money_of(amount, &currency)),
         _ => None,
     })
+}
+
+/// Money as the object keeps it.
+pub(crate) fn money_of(amount: Decimal, currency: &str) -> Json {
+    serde_json::json!({"amount": amount_text(amount), "currency": currency})
 }
 
 /// The number as a decimal; none when it is too large or too fine to be one.

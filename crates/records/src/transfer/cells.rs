@@ -18,11 +18,15 @@ use crate::value::Value;
 /// # Errors
 /// A cell that could have two meanings.
 pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool, order: Option<DayOrder>) -> Result<Value, Fault> {
+    // Our own export says it exactly as it is.
+    let exact = cell;
     let cell = cell.trim();
     if cell.is_empty() {
         return Ok(Value::Null);
     }
     let text = match leaf.kind {
+        Kind::Text(Form::Line | Form::Lines) if !foreign => rearm(exact).to_owned(),
+        Kind::Text(Form::Day) => dates::day(cell, order)?.into_owned(),
         Kind::Text(Form::Country) => countries::code(cell).unwrap_or(cell).to_owned(),
         Kind::Text(Form::Email) => {
             let cell = rearm(cell);

@@ -15,11 +15,12 @@ use super::changes::Changed;
 use super::draft::{Drafter, Given, RowError};
 use super::importer::{Candidate, Importer};
 use super::job::Job;
+use super::own_cells;
 use super::plan::{MatchOn, Mode};
 use super::refusals::Refusal;
 use super::staging::key_column;
+use crate::fields;
 use crate::record::Record;
-use crate::value::Value;
 use crate::write::{self, is_about_a_row};
 
 /// A staged row and the records it matches.
@@ -38,7 +39,8 @@ pub(super) async fn batch<I: Importer>(
     job: &Job,
     upto: i64,
 ) -> Result<Batch, Error> {
-    let drafter = Drafter::of::<I::Record>(&apply.plan, &job.header, apply.caller)?;
+    let fields = fields::of::<I::Record>(tx, apply.claim.company_id).await?;
+    let drafter = Drafter::of(&apply.plan, &job.header, fields, apply.caller)?;
     let mut batch = Batch::default();
     // Rows of one file that match each other: the first one makes the record, the next ones change it.
     let mut made: HashMap<String, Uuid> = HashMap::new();
@@ -278,11 +280,7 @@ fn read<I: Importer>(apply: &Apply<'_, I>, row: &PgRow) -> Result<Matched, Error
     for (index, leaf) in apply.staging.leaves.iter().enumerate() {
         let text: Option<String> = row.try_get(format!("c{}", index + 1).as_str())?;
         let Some(text) = text else { continue };
-        let value = kind.leaves[*leaf].admit(Value::Text(text));
-        given.push((
-            *leaf,
-            value.map_err(|fault| Error::internal(format!("a staged value: {}", fault.message)))?,
-        ));
+        given.push((*leaf, own_cells::staged(&kind.leaves[*leaf], text)?));
     }
     let cells: Option<Json<Vec<String>>> = row.try_get("cells")?;
     let key: Option<String> = row.try_get("key")?;

@@ -1,5 +1,7 @@
 //! A row of a file becomes a record, or everything that is wrong with it.
 
+use std::sync::Arc;
+
 use kontor_chassis::caller::Caller;
 use kontor_chassis::error::{Error, FieldError, FieldErrors};
 use kontor_proto::records::v1::ImportError;
@@ -10,8 +12,10 @@ use uuid::Uuid;
 use super::cells;
 use super::dates::DayOrder;
 use super::headers::WHOLE_NAME;
+use super::own_cells::{self, OwnCells};
 use super::plan::{Mode, Plan};
 use super::reader::{Fault, Row};
+use crate::fields::{CUSTOM, Fields};
 use crate::leaf::{Form, Kind, Leaf};
 use crate::record::Record;
 use crate::value::Value;
@@ -84,6 +88,9 @@ pub(super) struct Drafter {
     clear_blanks: bool,
     day_order: Option<DayOrder>,
     leaves: &'static [Leaf],
+    /// The leaf of the company's own fields, and how their cells are read.
+    custom: Option<usize>,
+    own: OwnCells,
     caller: Caller,
 }
 
@@ -120,8 +127,13 @@ impl Drafter {
     ///
     /// # Errors
     /// Bad defaults, all at once.
-    pub(super) fn of<R: Record>(plan: &Plan, header: &[String], caller: &Caller) -> Result<Self, Error> {
-        let kind = R::description();
+    pub(super) fn of(
+        plan: &Plan,
+        header: &[String],
+        fields: Arc<Fields>,
+        caller: &Caller,
+    ) -> Result<Self, Error> {
+        let kind = fields.description();
         let mut errors = FieldErrors::new();
         let mut defaults = Vec::new();
         for (name, text) in &plan.defaults {
@@ -132,12 +144,13 @@ impl Drafter {
                 Err(fault) => errors.push(format!("defaults.{name}"), fault.code, fault.message),
             }
         }
+        let own = OwnCells::of(plan, header, fields, &mut errors);
         errors.into_result()?;
         let column = |(path, header): (&Option<String>, &String)| {
             let leaf = kind.position(path.as_deref()?)?;
             Some(Column {
                 leaf,
-                foreign: header.trim() != kind.leaves[leaf].name,
+                foreign: header != kind.leaves[leaf].name,
             })
         };
         let names = (kind.position("first_name"), kind.position("last_name"));
@@ -174,6 +187,8 @@ impl Drafter {
             clear_blanks: plan.clear_blanks,
             day_order: plan.day_order,
             leaves: &kind.leaves,
+            custom: kind.position(CUSTOM),
+            own,
             caller: caller.clone(),
         })
     }
@@ -190,6 +205,7 @@ impl Drafter {
             given: Given::with_capacity(self.columns.len() + 2),
             ..Judged::default()
         };
+        let mut custom = serde_json::Map::new();
         for (index, column) in self.columns.iter().enumerate() {
             let Some(column) = column else { continue };
             let cell = row.cell(index);
@@ -197,11 +213,11 @@ impl Drafter {
             let raw = cells::raw(leaf, cell, column.foreign, self.day_order);
             match raw.and_then(|raw| leaf.admit(raw)) {
                 Ok(Value::Null) => {}
-                // None can be defined yet.
-                Ok(Value::Json(fields)) => {
-                    for key in fields.keys() {
-                        let message = format!("The company has no field {key}.");
-                        let error = self.error(Some(index), cell, "unknown_field", message);
+                Ok(Value::Json(given)) => {
+                    let (given, errors) = self.own.read_whole(&given);
+                    custom.extend(given);
+                    for error in errors {
+                        let error = self.error(Some(index), cell, &error.code, error.message.into_owned());
                         judged.refuse(column.leaf, error);
                     }
                 }
@@ -210,6 +226,17 @@ impl Drafter {
                     let error = self.error(Some(index), cell, fault.code, fault.message);
                     judged.refuse(column.leaf, error);
                 }
+            }
+        }
+        if let Some(leaf) = self.custom {
+            let mut refused = Vec::new();
+            custom.extend(self.own.read(row, &mut refused));
+            for (index, fault) in refused {
+                let error = self.error(Some(index), row.cell(index), fault.code, fault.message);
+                judged.refuse(leaf, error);
+            }
+            if !custom.is_empty() {
+                judged.given.push((leaf, Value::Json(custom)));
             }
         }
         self.split_name(row, &mut judged);
@@ -243,6 +270,13 @@ impl Drafter {
         for (leaf, value) in given {
             values[leaf] = value;
         }
+        if let Some(leaf) = self.custom {
+            let object = self.own.whole(own_cells::object_of(&mut values[leaf]));
+            if !bad.contains(&leaf) {
+                errors.extend(self.missing_own(&object));
+            }
+            values[leaf] = Value::Json(object);
+        }
         let missing = self.leaves.iter().zip(&values).enumerate();
         let missing =
             missing.filter(|(at, (leaf, value))| leaf.required && is_missing(value) && !bad.contains(at));
@@ -270,19 +304,27 @@ impl Drafter {
                 values[leaf].clone_from(&blank[leaf]);
             }
         }
+        let mut missing: Vec<RowError> = Vec::new();
         for (leaf, value) in given {
-            if Some(leaf) != id {
-                values[leaf] = value;
+            match value {
+                Value::Json(given) => {
+                    let mut object = own_cells::object_of(&mut values[leaf]);
+                    OwnCells::lay_over(&mut object, given);
+                    missing.extend(self.missing_own(&object));
+                    values[leaf] = Value::Json(object);
+                }
+                value if Some(leaf) != id => values[leaf] = value,
+                _ => {}
             }
         }
-        let missing: Vec<RowError> = self
+        let built_in = self
             .leaves
             .iter()
             .zip(&values)
             .enumerate()
             .filter(|(_, (leaf, value))| leaf.required && is_missing(value))
-            .map(|(at, (leaf, _))| self.missing(at, leaf))
-            .collect();
+            .map(|(at, (leaf, _))| self.missing(at, leaf));
+        missing.extend(built_in);
         if !missing.is_empty() {
             return Err(missing);
         }
@@ -303,7 +345,9 @@ impl Drafter {
     fn blanks(&self, given: &Given) -> Vec<usize> {
         let has = |leaf: usize| given.iter().any(|(at, _)| *at == leaf);
         let mapped = self.columns.iter().flatten().map(|column| column.leaf);
-        let mut blanks: Vec<usize> = mapped.filter(|leaf| !has(*leaf)).collect();
+        let mut blanks: Vec<usize> = mapped
+            .filter(|leaf| !has(*leaf) && Some(*leaf) != self.custom)
+            .collect();
         for (amount, currency) in &self.amounts {
             if blanks.contains(amount) {
                 blanks.push(*currency);
@@ -404,6 +448,18 @@ impl Drafter {
         let mut error = self.error(index, "", "required", format!("{} is required.", leaf.label));
         error.column = error.column.or_else(|| Some(leaf.name.to_owned()));
         error
+    }
+
+    fn missing_own<'o>(
+        &'o self,
+        object: &'o serde_json::Map<String, serde_json::Value>,
+    ) -> impl Iterator<Item = RowError> {
+        self.own.missing(object).map(|(definition, index)| {
+            let message = format!("{} is required.", definition.label);
+            let mut error = self.error(index, "", "required", message);
+            error.column = error.column.or_else(|| Some(definition.path()));
+            error
+        })
     }
 
     fn column_of(&self, leaf: usize) -> Option<usize> {

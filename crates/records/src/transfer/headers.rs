@@ -9,6 +9,8 @@ use super::synonyms;
 
 /// Columns that an errors file adds to the file's own.
 const IGNORED: [&str; 2] = ["_row", "_error"];
+/// A name of a company's own field fits less surely than any of a built-in one.
+const OWN: usize = 1_000;
 /// The target of a column that holds first and last name in one.
 pub(super) const WHOLE_NAME: &str = "full_name";
 
@@ -23,6 +25,8 @@ pub(super) struct Target {
     pub(super) synonyms: &'static [&'static str],
     /// Only a header that is exactly the path means it: an id of another system isn't ours.
     pub(super) exact_only: bool,
+    /// A field of the company's own: nobody else calls it anything.
+    pub(super) own: bool,
 }
 
 /// What each column of a file means.
@@ -140,14 +144,16 @@ fn by_name(headers: &[String], open: &[usize], targets: &[Target]) -> Vec<(usize
         let header = headers[*column].trim();
         let plain = plain(header);
         for (target, (description, words)) in targets.iter().zip(&words).enumerate() {
-            let exact = header == description.path || description.aliases.iter().any(|alias| alias == header);
+            let exact = header == description.path
+                || !description.own && description.aliases.iter().any(|alias| alias == header);
             if exact {
                 fits.push((0, *column, target));
             } else if !description.exact_only
                 && !plain.is_empty()
                 && let Some(rank) = words.iter().position(|word| *word == plain)
             {
-                fits.push((1 + rank, *column, target));
+                // What is everybody's comes before what is the company's own.
+                fits.push((1 + rank + if description.own { OWN } else { 0 }, *column, target));
             }
         }
     }
@@ -162,6 +168,9 @@ fn by_name(headers: &[String], open: &[usize], targets: &[Target]) -> Vec<(usize
 fn words(target: &Target) -> Vec<String> {
     let mut words = vec![plain(&target.path)];
     words.extend(target.aliases.iter().map(|alias| plain(alias)));
+    if target.own {
+        return words;
+    }
     if target.path == WHOLE_NAME {
         words.extend(synonyms::WHOLE_NAME.iter().map(ToString::to_string));
     }

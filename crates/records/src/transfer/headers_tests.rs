@@ -11,6 +11,7 @@ fn target(path: &str) -> Target {
         aliases: Vec::new(),
         synonyms: &[],
         exact_only: path.ends_with("_id"),
+        own: false,
     }
 }
 

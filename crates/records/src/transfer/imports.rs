@@ -109,7 +109,8 @@ impl<I: Importer> Imports<I> {
     pub async fn run(&self, caller: &Caller, mut parts: Parts) -> Result<Imported, Error> {
         let kind = I::Record::description();
         let options = first(&mut parts).await?;
-        let mut plan = Plan::of(&options, kind, caller)?;
+        let fields = self.workshop.fields(caller).await?;
+        let mut plan = Plan::of(&options, &fields, caller)?;
         plan.currency = self.workshop.importer.currency(caller).await?;
         let claim = Claim {
             company_id: caller.company_id(),
@@ -130,6 +131,7 @@ impl<I: Importer> Imports<I> {
             caller: caller.clone(),
             claim,
             plan,
+            fields,
             options,
             parts,
         };

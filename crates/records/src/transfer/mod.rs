@@ -1,7 +1,7 @@
 //! Records from files and to files: import and export of every kind, driven by its description.
 //!
 //! An import has two halves. [`upload`]: bytes are read ([`encoding`], [`delimiter`], [`reader`]), columns find their
-//! fields ([`headers`], [`plan`]), rows become records or refusals ([`cells`], [`draft`]), the service completes them
+//! fields ([`headers`], [`plan`]), rows become records or refusals ([`cells`], [`own_cells`], [`draft`]), the service completes them
 //! ([`Importer`]), and COPY puts them into a table where they wait ([`staging`]). [`apply`]: batch by batch they go into the
 //! record's own table ([`change`] where they change records). The job's row ([`job`]) says how far it has come, and a
 //! timer lets another process go on when one dies ([`work`]).
@@ -28,6 +28,7 @@ mod headers;
 mod importer;
 mod imports;
 mod job;
+mod own_cells;
 mod plan;
 mod preview;
 mod reader;

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::dates::DayOrder;
 use super::headers::{self, Mapping, Target, WHOLE_NAME};
 use crate::description::Description;
-use crate::leaf::{Kind, Leaf};
+use crate::fields::Fields;
+use crate::leaf::{Form, Kind, Leaf};
 
 /// What rows become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +73,8 @@ impl Plan {
     ///
     /// # Errors
     /// Options that can't be meant, all at once.
-    pub(super) fn of(options: &ImportOptions, kind: &Description, caller: &Caller) -> Result<Self, Error> {
+    pub(super) fn of(options: &ImportOptions, fields: &Fields, caller: &Caller) -> Result<Self, Error> {
+        let kind = fields.description();
         let mut errors = FieldErrors::new();
         let mode = match ImportMode::try_from(options.mode) {
             Ok(ImportMode::Unspecified | ImportMode::Create) => Mode::Create,
@@ -112,7 +114,7 @@ impl Plan {
         if !(0..=300).contains(&options.wait_seconds.unwrap_or(30)) {
             errors.push("wait_seconds", "out_of_range", "From 0 to 300.");
         }
-        let targets = targets(kind, MatchOn::Id);
+        let targets = targets(fields, MatchOn::Id);
         for name in options.defaults.keys() {
             if !targets
                 .iter()
@@ -163,9 +165,9 @@ impl Plan {
         &mut self,
         header: &[String],
         wished: &HashMap<String, String>,
-        kind: &Description,
+        fields: &Fields,
     ) -> Result<Mapping, Error> {
-        let mapping = headers::map(header, &targets(kind, self.match_on), wished).map_err(refused)?;
+        let mapping = headers::map(header, &targets(fields, self.match_on), wished).map_err(refused)?;
         if mapping.columns.iter().all(Option::is_none) {
             return Err(not_a_table(
                 "No column of the first line is a known field; say in `mapping` where they go.",
@@ -210,8 +212,10 @@ fn importable(leaf: &Leaf, match_on: MatchOn) -> bool {
     leaf.importable && leaf.public && !leaf.generated && (leaf.name != "id" || match_on == MatchOn::Id)
 }
 
-/// Where columns of a file can go.
-fn targets(kind: &Description, match_on: MatchOn) -> Vec<Target> {
+/// Where columns of a file can go: the fields of the kind, then the company's own, which are known by their path, their
+/// key and their label.
+fn targets(fields: &Fields, match_on: MatchOn) -> Vec<Target> {
+    let kind = fields.description();
     let leaves = kind.leaves.iter().filter(|leaf| importable(leaf, match_on));
     let mut targets: Vec<Target> = leaves
         .map(|leaf| Target {
@@ -222,6 +226,7 @@ fn targets(kind: &Description, match_on: MatchOn) -> Vec<Target> {
                 .collect(),
             synonyms: leaf.synonyms,
             exact_only: matches!(leaf.kind, Kind::Id | Kind::Ids),
+            own: false,
         })
         .collect();
     let has = |name: &str| targets.iter().any(|target| target.path == name);
@@ -236,6 +241,26 @@ fn targets(kind: &Description, match_on: MatchOn) -> Vec<Target> {
                 .find(|leaf| leaf.name == WHOLE_NAME)
                 .map_or(&[], |leaf| leaf.synonyms),
             exact_only: false,
+            own: false,
+        });
+    }
+    for at in kind.leaves.len().. {
+        let Some(definition) = fields.definition_at(at) else {
+            break;
+        };
+        let leaf = fields.leaf(at);
+        let mut aliases = vec![leaf.path.to_owned()];
+        if leaf.kind == Kind::Text(Form::Currency) {
+            aliases.push(format!("{}_currency", definition.key));
+        } else {
+            aliases.extend([definition.key.clone(), definition.label.clone()]);
+        }
+        targets.push(Target {
+            path: leaf.name.to_owned(),
+            aliases,
+            synonyms: &[],
+            exact_only: false,
+            own: true,
         });
     }
     targets

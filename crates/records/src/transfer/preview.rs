@@ -1,6 +1,7 @@
 //! A file as it would be read: how it is written, where its columns go, and its first rows with what is wrong with them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use kontor_chassis::error::Error;
@@ -11,10 +12,12 @@ use time::OffsetDateTime;
 use super::draft::{Drafter, Given, RowError};
 use super::headers::Mapping;
 use super::importer::{Candidate, Importer};
+use super::own_cells;
 use super::plan::{Plan, not_a_table};
 use super::reader::{Reader, Row};
 use super::upload::{Part, Parts};
 use super::work::Workshop;
+use crate::fields::Fields;
 use crate::record::Record;
 use crate::value::Value;
 
@@ -29,7 +32,8 @@ pub(super) async fn preview<I: Importer>(
     options: &ImportOptions,
     mut parts: Parts,
 ) -> Result<ImportPreview, Error> {
-    let mut plan = Plan::of(options, I::Record::description(), caller)?;
+    let fields = workshop.fields(caller).await?;
+    let mut plan = Plan::of(options, &fields, caller)?;
     plan.currency = workshop.importer.currency(caller).await?;
     let mut reader = Reader::default();
     let mut sheet: Option<Sheet<I::Record>> = None;
@@ -49,11 +53,11 @@ pub(super) async fn preview<I: Importer>(
             reader
                 .feed(piece)
                 .map_err(|error| not_a_table(error.to_string()))?;
-            read(&mut reader, &mut sheet, &plan, options, caller)?;
+            read(&mut reader, &mut sheet, &plan, options, &fields, caller)?;
         }
         if data.is_none() {
             reader.finish().map_err(|error| not_a_table(error.to_string()))?;
-            read(&mut reader, &mut sheet, &plan, options, caller)?;
+            read(&mut reader, &mut sheet, &plan, options, &fields, caller)?;
             break;
         }
     }
@@ -76,11 +80,12 @@ fn read<R: Record>(
     sheet: &mut Option<Sheet<R>>,
     plan: &Plan,
     options: &ImportOptions,
+    fields: &Arc<Fields>,
     caller: &Caller,
 ) -> Result<(), Error> {
     while let Some(row) = reader.next_row() {
         match sheet {
-            None => *sheet = Some(Sheet::of(&row, plan.clone(), options, caller)?),
+            None => *sheet = Some(Sheet::of(&row, plan.clone(), options, fields, caller)?),
             Some(sheet) if sheet.rows.len() < ROWS => sheet.add(&row),
             Some(_) => {}
         }
@@ -107,15 +112,21 @@ struct Shown<R> {
 }
 
 impl<R: Record> Sheet<R> {
-    fn of(header: &Row<'_>, mut plan: Plan, options: &ImportOptions, caller: &Caller) -> Result<Self, Error> {
+    fn of(
+        header: &Row<'_>,
+        mut plan: Plan,
+        options: &ImportOptions,
+        fields: &Arc<Fields>,
+        caller: &Caller,
+    ) -> Result<Self, Error> {
         if header.fault.is_some() {
             return Err(not_a_table(
                 "The first line can't be read as the header of a table.",
             ));
         }
         let header = header.readable();
-        let mapping = plan.read_header(&header, &options.mapping, R::description())?;
-        let drafter = Drafter::of::<R>(&plan, &header, caller)?;
+        let mapping = plan.read_header(&header, &options.mapping, fields)?;
+        let drafter = Drafter::of(&plan, &header, Arc::clone(fields), caller)?;
         Ok(Self {
             header,
             mapping,
@@ -199,13 +210,16 @@ impl<R: Record> Shown<R> {
     fn into_message(self) -> ImportPreviewRow {
         let leaves = &R::description().leaves;
         let kept = self.record.map(|record| record.values()).unwrap_or_default();
-        let text = |(leaf, given): &(usize, Value)| {
-            let text = kept.get(*leaf).unwrap_or(given).to_text()?;
-            Some((leaves[*leaf].name.to_owned(), text))
-        };
+        let mut values = HashMap::new();
+        for (leaf, given) in &self.given {
+            match kept.get(*leaf).unwrap_or(given) {
+                Value::Json(object) => values.extend(own_cells::shown(object)),
+                value => values.extend(value.to_text().map(|text| (leaves[*leaf].name.to_owned(), text))),
+            }
+        }
         ImportPreviewRow {
             row: self.line,
-            values: self.given.iter().filter_map(text).collect::<HashMap<_, _>>(),
+            values,
         }
     }
 }

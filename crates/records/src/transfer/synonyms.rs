@@ -248,6 +248,7 @@ pub(super) const WHOLE_NAME: &[&str] = &[
     "customername",
     "displayname",
     "client",
+    "nom",
 ];
 
 /// The synonyms of a field by its path.

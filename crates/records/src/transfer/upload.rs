@@ -21,6 +21,7 @@ use super::plan::{Plan, not_a_table};
 use super::reader::Reader;
 use super::refusals::{self, Refusal};
 use super::staging::{self, Staging};
+use crate::fields::Fields;
 
 /// A piece of an import's request.
 #[derive(Debug, Clone)]
@@ -67,6 +68,7 @@ pub(super) struct Upload<'i, I: Importer> {
     pub(super) caller: &'i Caller,
     pub(super) claim: Claim,
     pub(super) plan: Plan,
+    pub(super) fields: Arc<Fields>,
     pub(super) options: ImportOptions,
     pub(super) staging: Arc<Staging>,
 }
@@ -194,9 +196,9 @@ impl<I: Importer> Upload<'_, I> {
 
     /// Decides what the header means.
     async fn begin(&mut self, header: Vec<String>) -> Result<Progress<I::Record>, Error> {
-        let kind = <I::Record as crate::record::Record>::description();
-        let mapping = self.plan.read_header(&header, &self.options.mapping, kind)?;
-        let drafter = Drafter::of::<I::Record>(&self.plan, &header, self.caller)?;
+        let fields = Arc::clone(&self.fields);
+        let mapping = self.plan.read_header(&header, &self.options.mapping, &fields)?;
+        let drafter = Drafter::of(&self.plan, &header, fields, self.caller)?;
         let mut tx = self.db.begin(self.caller).await?;
         job::note_header(&mut tx, self.claim, &self.plan, &header, &mapping).await?;
         tx.commit().await?;

@@ -19,6 +19,7 @@ use super::job::{self, Claim, Counts, State};
 use super::plan::Plan;
 use super::staging::{self, Staging};
 use super::upload::{self, Parts, Upload, Uploaded};
+use crate::fields::{self, Fields};
 use crate::record::Record;
 
 /// What imports of a kind are worked on with.
@@ -40,11 +41,18 @@ pub(super) struct Order {
     pub(super) caller: Caller,
     pub(super) claim: Claim,
     pub(super) plan: Plan,
+    pub(super) fields: Arc<Fields>,
     pub(super) options: ImportOptions,
     pub(super) parts: Parts,
 }
 
 impl<I: Importer> Workshop<I> {
+    /// The fields that files may fill, as the caller's company has them.
+    pub(super) async fn fields(&self, caller: &Caller) -> Result<Arc<Fields>, Error> {
+        let mut tx = self.db.read(caller).await?;
+        fields::of::<I::Record>(&mut tx, caller.company_id()).await
+    }
+
     /// Works on a new import until it ends; tells in between that all bytes are there, or why they aren't taken.
     pub(super) async fn import(self, order: Order, uploaded: oneshot::Sender<Result<(), Error>>) {
         let Order {
@@ -53,6 +61,7 @@ impl<I: Importer> Workshop<I> {
             plan,
             options,
             mut parts,
+            fields,
         } = order;
         let _heart = self.heart(&caller, claim);
         let upload = Upload {
@@ -61,6 +70,7 @@ impl<I: Importer> Workshop<I> {
             caller: &caller,
             claim,
             plan,
+            fields,
             options,
             staging: Arc::clone(&self.staging),
         };

@@ -10,7 +10,12 @@ use crate::importing::import;
 use crate::lead::Lead;
 use crate::world::{World, named};
 
-async fn exported(world: &World, caller: &Caller, query: ListQuery, columns: &str) -> Result<String, Error> {
+pub(crate) async fn exported(
+    world: &World,
+    caller: &Caller,
+    query: ListQuery,
+    columns: &str,
+) -> Result<String, Error> {
     let download = export::<Lead>(&world.db, &TaskTracker::new(), caller, &query, columns).await?;
     let pieces: Vec<_> = download.map(|piece| piece.unwrap().data).collect().await;
     Ok(String::from_utf8(pieces.concat()).unwrap())

@@ -14,6 +14,7 @@ mod listing;
 mod matching;
 mod own_fields;
 mod own_lists;
+mod own_transfers;
 mod paging;
 mod patching;
 mod previewing;
