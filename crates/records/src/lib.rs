@@ -6,12 +6,14 @@
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`fields`] (what a company defines itself), [`write`](mod@write) (one statement that saves, remembers and tells),
 //! [`query`] and [`filter`] (lists), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
-//! [`territories`], [`saga`] (taking part in what another service conducts).
+//! [`territories`], [`saga`] (taking part in what another service conducts), [`duplicates`] and [`merge`] (when two are
+//! one), [`names`].
 
 pub mod admit;
 pub mod bulk;
 pub mod cell;
 pub mod description;
+pub mod duplicates;
 pub mod field;
 pub mod fields;
 pub mod filter;
@@ -23,6 +25,8 @@ mod input;
 mod json;
 pub mod leaf;
 mod macros;
+pub mod merge;
+pub mod names;
 pub mod query;
 pub mod record;
 pub mod refs;

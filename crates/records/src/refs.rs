@@ -4,6 +4,8 @@
 //! is checked, and shown by name, without asking anybody. What was made a moment ago and is not known here yet is asked
 //! for at its owner, by [`Lookup`].
 
+mod held;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
 
@@ -19,6 +21,8 @@ use crate::implied::MEMBER;
 use crate::record::Record;
 use crate::transfer::Candidate;
 use crate::value::Value;
+
+pub(crate) use held::settle;
 
 /// A record that another one refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ async fn there_of<'r>(
         return Ok(HashSet::new());
     }
     let wanted: Vec<(&'static str, Uuid)> = wanted.into_iter().collect();
-    let known = known(conn, caller.company_id(), &wanted).await?;
+    let known = held::held(conn, caller.company_id(), &wanted).await?;
     let mut there = HashSet::new();
     for (kind, id) in wanted {
         let found = match known.get(&(kind.to_owned(), id)) {
@@ -112,7 +116,9 @@ async fn there_of<'r>(
             None => match lookup.find(conn, caller, kind, id).await? {
                 Some(Found::Elsewhere { name }) => {
                     remember(conn, caller.company_id(), kind, id, &name).await?;
-                    true
+                    // It may have been merged into another one since it was asked for, and heard of.
+                    let known = held::held(conn, caller.company_id(), &[(kind, id)]).await?;
+                    known.values().all(|deleted| !deleted)
                 }
                 Some(Found::Here) => true,
                 None => false,

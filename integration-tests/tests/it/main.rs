@@ -23,6 +23,7 @@ mod exporting;
 mod idempotency;
 mod importing;
 mod leads;
+mod merging;
 mod outage;
 mod records;
 mod rights;
@@ -44,6 +45,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         records::trials(suite),
         status::trials(suite),
         setup::trials(suite),
+        merging::trials(suite),
         idempotency::trials(suite),
         importing::trials(suite),
         exporting::trials(suite),

@@ -3,15 +3,15 @@
 //! Neighbours: leads asks for the account of a conversion ([`service::convert`]); identity tells of members, who own
 //! accounts; contacts and deals refer to accounts and learn of them by `AccountsChanged`.
 //!
-//! Reading order: [`model`] (what an account is), [`matching`] (when two are the same), [`territory`] (a part of
-//! the market), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
+//! Reading order: [`model`] (what an account is), [`territory`] (a part of the market), [`service`] (the use-cases),
+//! [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
 pub mod bulk;
 pub mod error;
 pub mod events;
 pub mod grpc;
 pub mod imports;
-pub mod matching;
+pub mod merging;
 pub mod model;
 mod placed;
 pub mod references;

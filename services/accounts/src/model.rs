@@ -1,11 +1,9 @@
 //! An account: what it holds, and what follows from what. Pure.
 
 use kontor_proto::accounts::v1;
-use kontor_records::{Address, Money, choice, record};
+use kontor_records::{Address, Money, choice, names, record};
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-use crate::matching;
 
 choice! {
     /// What an account is to the company.
@@ -95,7 +93,7 @@ record! {
 impl Account {
     /// What follows from the other fields, before it is saved.
     pub fn settle(&mut self) {
-        self.name_key = matching::name_key(&self.name);
-        self.domain = self.website.as_deref().and_then(matching::domain);
+        self.name_key = names::key(&self.name);
+        self.domain = self.website.as_deref().and_then(names::domain);
     }
 }

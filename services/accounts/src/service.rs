@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod counting;
 mod hierarchy;
+mod identity;
 mod moves;
 mod setup;
 mod stats;

@@ -33,24 +33,25 @@ pub async fn matching(
     .await
 }
 
-/// Whether there is an account of this id that is not deleted.
+/// Whether there is an account of this id that is not deleted. Until the transaction ends, it isn't merged into another
+/// one either.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "select exists (
-            select
-            from accounts.accounts
-            where company_id = $1
-              and id = $2
-              and deleted_at is null
-         )",
+    let found = sqlx::query(
+        "select
+         from accounts.accounts
+         where company_id = $1
+           and id = $2
+           and deleted_at is null
+         for key share",
     )
     .bind(company)
     .bind(id)
-    .fetch_one(conn)
-    .await
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// Lets one transaction at a time change the territories of a company, so that two can't close a loop together.

@@ -3,14 +3,14 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::{
-    accounts::v1::{AccountsChanged, TerritoriesChanged},
+    accounts::v1::{AccountsChanged, AccountsMerged, TerritoriesChanged},
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{ContactStepRequested, ConversionUndoRequested},
 };
 use kontor_records::{
     handover,
     implied::MEMBER,
-    refs,
+    merge, refs,
     territories::{self, Territories},
     write,
 };
@@ -27,6 +27,7 @@ pub fn hears() -> Vec<String> {
         name_of::<MembersChanged>(),
         name_of::<RecordsHandedOver>(),
         name_of::<AccountsChanged>(),
+        name_of::<AccountsMerged>(),
         name_of::<TerritoriesChanged>(),
     ]
 }
@@ -39,6 +40,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<AccountsChanged>(Reactions)
+        .on::<AccountsMerged>(Reactions)
         .on::<TerritoriesChanged>(Reactions)
         .spawn();
 }
@@ -105,5 +107,20 @@ impl Handle<TerritoriesChanged> for Reactions {
         territories::keep(tx, company, &event.changes).await?;
         // Contacts take no turns, so nothing need be remembered.
         territories::empty::<Contact>(tx, &Territories::default(), company, &event.changes).await
+    }
+}
+
+impl Handle<AccountsMerged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: AccountsMerged,
+    ) -> Result<(), Error> {
+        let company = delivery.company()?;
+        let merging = event.merging.unwrap_or_default();
+        // Those who move may be primary contacts.
+        store::lock_primaries(tx, company).await?;
+        merge::follow::<Contact>(tx, company, "account", &merging, OffsetDateTime::now_utc()).await
     }
 }

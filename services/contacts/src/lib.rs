@@ -11,6 +11,7 @@ pub mod error;
 pub mod events;
 pub mod grpc;
 pub mod imports;
+pub mod merging;
 pub mod model;
 mod placed;
 pub mod references;

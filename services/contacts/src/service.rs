@@ -1,6 +1,7 @@
 //! The use-cases of contacts: may they, begin, load, rule, save, tell, commit.
 
 pub mod convert;
+mod identity;
 mod setup;
 mod stats;
 

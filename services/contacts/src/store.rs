@@ -51,24 +51,25 @@ pub async fn name_accounts(
     Ok(())
 }
 
-/// Whether there is a contact of this id that is not deleted.
+/// Whether there is a contact of this id that is not deleted. Until the transaction ends, it isn't merged into another
+/// one either.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "select exists (
-            select
-            from contacts.contacts
-            where company_id = $1
-              and id = $2
-              and deleted_at is null
-         )",
+    let found = sqlx::query(
+        "select
+         from contacts.contacts
+         where company_id = $1
+           and id = $2
+           and deleted_at is null
+         for key share",
     )
     .bind(company)
     .bind(id)
-    .fetch_one(conn)
-    .await
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// Lets one transaction at a time make primary contacts in a company. Taken before any contact is locked, so that two

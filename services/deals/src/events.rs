@@ -3,15 +3,18 @@
 use kontor_chassis::{Error, Host, TenantTx};
 use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
 use kontor_proto::{
-    accounts::v1::AccountsChanged,
-    contacts::v1::ContactsChanged,
+    accounts::v1::{AccountsChanged, AccountsMerged},
+    contacts::v1::{ContactsChanged, ContactsMerged},
     identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged, RecordsHandedOver},
-    leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged},
+    leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged, LeadsMerged},
 };
-use kontor_records::{handover, implied::MEMBER, refs};
+use kontor_records::{handover, implied::MEMBER, merge, refs};
 use time::OffsetDateTime;
 
-use crate::service::{companies, convert, pipelines};
+use crate::{
+    model::Deal,
+    service::{companies, convert, pipelines},
+};
 
 /// What is heard.
 #[must_use]
@@ -25,8 +28,11 @@ pub fn hears() -> Vec<String> {
         name_of::<MembersChanged>(),
         name_of::<RecordsHandedOver>(),
         name_of::<AccountsChanged>(),
+        name_of::<AccountsMerged>(),
         name_of::<ContactsChanged>(),
+        name_of::<ContactsMerged>(),
         name_of::<LeadsChanged>(),
+        name_of::<LeadsMerged>(),
     ]
 }
 
@@ -41,8 +47,11 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<AccountsChanged>(Reactions)
+        .on::<AccountsMerged>(Reactions)
         .on::<ContactsChanged>(Reactions)
+        .on::<ContactsMerged>(Reactions)
         .on::<LeadsChanged>(Reactions)
+        .on::<LeadsMerged>(Reactions)
         .spawn();
 }
 
@@ -145,3 +154,40 @@ impl Handle<LeadsChanged> for Reactions {
         refs::apply(tx, delivery.company()?, "lead", &event.changes).await
     }
 }
+
+impl Handle<AccountsMerged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: AccountsMerged,
+    ) -> Result<(), Error> {
+        let merging = event.merging.unwrap_or_default();
+        let now = OffsetDateTime::now_utc();
+        merge::follow::<Deal>(tx, delivery.company()?, "account", &merging, now).await
+    }
+}
+
+impl Handle<ContactsMerged> for Reactions {
+    async fn handle(
+        &self,
+        tx: &mut TenantTx,
+        delivery: &Delivery,
+        event: ContactsMerged,
+    ) -> Result<(), Error> {
+        let merging = event.merging.unwrap_or_default();
+        let now = OffsetDateTime::now_utc();
+        merge::follow::<Deal>(tx, delivery.company()?, "contact", &merging, now).await
+    }
+}
+
+impl Handle<LeadsMerged> for Reactions {
+    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: LeadsMerged) -> Result<(), Error> {
+        let merging = event.merging.unwrap_or_default();
+        let now = OffsetDateTime::now_utc();
+        merge::follow::<Deal>(tx, delivery.company()?, "lead", &merging, now).await
+    }
+}
+
+/// A deal that refers to something else is the same deal.
+impl merge::Settle for Deal {}

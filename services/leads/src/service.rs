@@ -2,7 +2,9 @@
 
 mod bulk;
 mod convert;
+mod identity;
 mod import;
+mod merging;
 mod moves;
 mod numbers;
 mod preview;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use self::action::Action;
 use crate::cell::Choice;
+use crate::merge;
 use crate::record::Record;
 use crate::refs::{self, Lookup};
 use crate::transfer::{Candidate, Importer};
@@ -250,11 +251,18 @@ impl<A: Actor> Work<'_, A> {
             }
             Action::Restore => {
                 batch.retain(|candidate| candidate.record.deleted_at().is_some());
+                let ids: Vec<Uuid> = batch.iter().map(|candidate| candidate.record.id()).collect();
+                let merged = merge::merged_among::<A::Record>(tx, caller.company_id(), &ids).await?;
                 for candidate in batch.iter_mut() {
-                    candidate.record.set_deleted_at(None);
+                    match merged.get(&candidate.record.id()) {
+                        Some(error) => refuse(candidate, error),
+                        None => candidate.record.set_deleted_at(None),
+                    }
                 }
-                if !batch.is_empty() {
-                    actor.restoring(tx, caller, now, batch).await?;
+                batch.sort_by_key(|candidate| !candidate.errors.is_empty());
+                let back = batch.partition_point(|candidate| candidate.errors.is_empty());
+                if back > 0 {
+                    actor.restoring(tx, caller, now, &mut batch[..back]).await?;
                 }
                 Ok(Taken::Settled)
             }

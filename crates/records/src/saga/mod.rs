@@ -21,13 +21,14 @@ use store::{Completed, Entry};
 
 use crate::fields::Fields;
 use crate::input::{self, Mask};
+use crate::merge::{self, Settle};
 use crate::record::Record;
 use crate::write::{self, Change, Which};
 
 /// A request of a saga, as the service that is asked reads it.
 pub trait Participant: Sync {
     /// The kind of record that is linked or made.
-    type Record: Record;
+    type Record: Settle;
     /// The fields of a record that are written into one that is linked.
     const WRITES: &'static [&'static str];
 
@@ -201,6 +202,7 @@ async fn link_or_make<P: Participant>(
         return Ok(Entry::Failed(reason));
     }
     let record = write::insert(tx, &wanted, Change::new(&actor, now, "created")).await?;
+    let record = merge::catch_up(tx, record, now).await?;
     Ok(Entry::Completed(Completed {
         record: record.id(),
         matched_existing: false,
@@ -253,6 +255,7 @@ async fn link<P: Participant>(
     let written = Written::between(&before, &after, P::WRITES);
     P::settle(Some(&before), &mut after);
     let record = write::update(tx, &before, after, Change::new(actor, now, "linked")).await?;
+    let record = merge::catch_up(tx, record, now).await?;
     store::follow(
         tx,
         record.company_id(),

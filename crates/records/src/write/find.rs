@@ -6,6 +6,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::rights;
+use crate::merge;
 use crate::record::Record;
 
 /// Which records count as being there.
@@ -30,9 +31,10 @@ pub fn parse_id(id: &str) -> Result<Uuid, Error> {
 /// # Errors
 /// NotFound when it isn't there, is deleted, is another company's or is one that the caller may not read.
 pub async fn get<R: Record>(tx: &mut PgConnection, caller: &Caller, id: Uuid) -> Result<R, Error> {
-    find(tx, caller, id, Which::Present)
-        .await?
-        .ok_or_else(|| Error::not_found(R::description().one))
+    match find(tx, caller, id, Which::Present).await? {
+        Some(record) => Ok(record),
+        None => Err(merge::not_found::<R>(tx, caller, id).await),
+    }
 }
 
 /// The record, if it is there and the caller may read it.
@@ -81,9 +83,9 @@ pub async fn get_for_update<R: Record>(
     } else {
         within(tx, caller, id, read, Some(scope)).await?
     };
-    let (record, reached) = found
-        .filter(|(record, _)| which.counts(record))
-        .ok_or_else(|| Error::not_found(description.one))?;
+    let Some((record, reached)) = found.filter(|(record, _)| which.counts(record)) else {
+        return Err(merge::not_found::<R>(tx, caller, id).await);
+    };
     if reached {
         Ok(record)
     } else {

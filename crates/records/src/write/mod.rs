@@ -18,4 +18,5 @@ pub use insert::insert;
 pub(crate) use many::{Pair, is_about_a_row, lock, lock_for, update_each};
 pub use rights::may;
 pub use statements::Statements;
+pub(crate) use update::bring_back;
 pub use update::{delete, restore, update};

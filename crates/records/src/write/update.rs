@@ -6,6 +6,7 @@ use sqlx::{Arguments as _, AssertSqlSafe};
 
 use super::change::{Change, Notes};
 use crate::description::Description;
+use crate::merge;
 use crate::record::Record;
 use crate::value::Value;
 
@@ -43,13 +44,24 @@ pub async fn delete<R: Record>(tx: &mut PgConnection, before: &R, change: Change
 /// Brings a deleted record back; one that isn't deleted stays as it is.
 ///
 /// # Errors
-/// As [`update`].
+/// As [`update`]; Conflict for one that was merged into another.
 pub async fn restore<R: Record>(tx: &mut PgConnection, before: &R, change: Change<'_>) -> Result<R, Error> {
     if before.deleted_at().is_none() {
         return Ok(before.clone());
     }
+    merge::refuse_restore(tx, before).await?;
     let mut after = before.clone();
     after.set_deleted_at(None);
+    bring_back(tx, before, after, change).await
+}
+
+/// Brings a deleted record back as `after`, also one that was merged into another: the merge is taken back.
+pub(crate) async fn bring_back<R: Record>(
+    tx: &mut PgConnection,
+    before: &R,
+    after: R,
+    change: Change<'_>,
+) -> Result<R, Error> {
     write(tx, before.values(), after, Notes::whole(), change).await
 }
 

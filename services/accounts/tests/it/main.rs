@@ -7,6 +7,7 @@ mod conversions;
 mod counting;
 mod hierarchy;
 mod imports;
+mod merging;
 mod moving;
 mod plans;
 mod records;

@@ -116,6 +116,7 @@ impl World {
             "accounts:delete",
             "accounts:import",
             "accounts:export",
+            "accounts:merge",
             "territories:read",
             "territories:manage",
         ])

@@ -4,7 +4,9 @@
 
 mod accounts;
 mod conversions;
+mod following;
 mod imports;
+mod merging;
 mod plans;
 mod primary;
 mod records;

@@ -105,7 +105,7 @@ impl World {
     }
 
     pub(crate) fn caller(&self) -> Caller {
-        let rights = ["read", "create", "update", "delete", "import", "export"];
+        let rights = ["read", "create", "update", "delete", "import", "export", "merge"];
         let rights = rights.map(|right| format!("contacts:{right}"));
         self.caller_with(&rights.each_ref().map(String::as_str))
     }
@@ -166,6 +166,19 @@ impl World {
         refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
         tx.commit().await.unwrap();
         id
+    }
+
+    /// Hears that such a record was deleted.
+    pub(crate) async fn forget(&self, kind: &str, id: Uuid) {
+        let change = RecordChange {
+            id: id.to_string(),
+            deleted: true,
+            version: 2,
+            ..RecordChange::default()
+        };
+        let mut tx = self.begin().await;
+        refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub(crate) fn db(&self) -> &Db {

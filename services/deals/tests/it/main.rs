@@ -4,6 +4,7 @@
 
 mod board;
 mod conversions;
+mod following;
 mod forecast;
 mod imports;
 mod pipelines;

@@ -1,8 +1,12 @@
-//! `LeadHistoryService`. Duplicates and merges are not built yet.
+//! The rpcs of what leads were, and whether one is two.
 
 use kontor_chassis::Caller;
 use kontor_proto::leads::v1::{self, lead_history_service_server::LeadHistoryService};
-use kontor_records::history::Page;
+use kontor_records::{
+    Record, duplicates,
+    history::Page,
+    merge::{Merged, Unmerged, Wish},
+};
 use tonic::{Request, Response};
 
 use super::{Answer, Grpc, now};
@@ -23,6 +27,7 @@ impl LeadHistoryService for Grpc {
             next_page_token,
         }))
     }
+
     async fn list_lead_scores(
         &self,
         request: Request<v1::ListLeadScoresRequest>,
@@ -30,5 +35,95 @@ impl LeadHistoryService for Grpc {
         let caller = Caller::of(&request)?;
         let scores = self.leads.scores(&caller, request.get_ref(), now()).await?;
         Ok(Response::new(scores))
+    }
+
+    async fn list_lead_duplicates(
+        &self,
+        request: Request<v1::ListLeadDuplicatesRequest>,
+    ) -> Answer<v1::ListLeadDuplicatesResponse> {
+        let caller = Caller::of(&request)?;
+        let v1::ListLeadDuplicatesRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let found = self
+            .leads
+            .duplicates()
+            .list(&caller, page_size, &page_token)
+            .await?;
+        let duplicates::Page {
+            groups,
+            next_page_token,
+        } = found;
+        Ok(Response::new(v1::ListLeadDuplicatesResponse {
+            groups,
+            next_page_token,
+        }))
+    }
+
+    async fn dismiss_lead_duplicates(
+        &self,
+        request: Request<v1::DismissLeadDuplicatesRequest>,
+    ) -> Answer<()> {
+        let caller = Caller::of(&request)?;
+        self.leads
+            .duplicates()
+            .dismiss(&caller, &request.get_ref().ids)
+            .await?;
+        Ok(Response::new(()))
+    }
+
+    async fn merge_lead(&self, request: Request<v1::MergeLeadRequest>) -> Answer<v1::MergeLeadResponse> {
+        let caller = Caller::of(&request)?;
+        let v1::MergeLeadRequest {
+            id,
+            source_ids,
+            fields,
+            dry_run,
+            etag,
+        } = request.into_inner();
+        let wish = Wish {
+            id,
+            source_ids,
+            fields,
+            dry_run,
+            etag,
+        };
+        let Merged { merge_id, record } = self.leads.merges().merge(&caller, &wish, now()).await?;
+        Ok(Response::new(v1::MergeLeadResponse {
+            merge_id: merge_id.map(|id| id.to_string()).unwrap_or_default(),
+            lead: Some(record.into_message()),
+        }))
+    }
+
+    async fn unmerge_lead(
+        &self,
+        request: Request<v1::UnmergeLeadRequest>,
+    ) -> Answer<v1::UnmergeLeadResponse> {
+        let caller = Caller::of(&request)?;
+        let v1::UnmergeLeadRequest { id, merge_id } = request.into_inner();
+        let Unmerged {
+            record,
+            restored,
+            lost,
+        } = self
+            .leads
+            .merges()
+            .unmerge(&caller, &id, &merge_id, now())
+            .await?;
+        Ok(Response::new(v1::UnmergeLeadResponse {
+            lead: Some(record.into_message()),
+            restored: restored.into_iter().map(Record::into_message).collect(),
+            lost,
+        }))
+    }
+
+    async fn list_lead_merges(
+        &self,
+        request: Request<v1::ListLeadMergesRequest>,
+    ) -> Answer<v1::ListLeadMergesResponse> {
+        let caller = Caller::of(&request)?;
+        let merges = self.leads.merges().list(&caller, &request.get_ref().id).await?;
+        Ok(Response::new(v1::ListLeadMergesResponse { merges }))
     }
 }

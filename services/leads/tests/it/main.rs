@@ -5,6 +5,7 @@ mod ageing;
 mod bulk;
 mod conversions;
 mod imports;
+mod merging;
 mod plans;
 mod records;
 mod scopes;

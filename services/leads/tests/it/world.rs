@@ -112,7 +112,7 @@ impl World {
 
     pub(crate) fn caller(&self) -> Caller {
         let rights = [
-            "read", "create", "update", "delete", "import", "export", "convert",
+            "read", "create", "update", "delete", "import", "export", "convert", "merge",
         ];
         let rights = rights.iter().map(|right| format!("leads:{right}"));
         let rights: Vec<String> = rights.chain(["territories:manage".to_owned()]).collect();
