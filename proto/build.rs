@@ -1,5 +1,5 @@
 //! Compiles `kontor/**/*.proto` without protoc: messages and services by tonic-prost, and the descriptor set with its
-//! comments and options, from which the gateway derives routes, JSON and OpenAPI.
+//! options, from which the gateway derives routes and JSON; with the comments beside it, for OpenAPI.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     protos(Path::new("kontor"), &mut files)?;
     files.sort();
 
-    let mut compiler = protox::Compiler::new(["."])?;
-    compiler
-        .include_source_info(true)
-        .include_imports(true)
-        .open_files(&files)?;
+    // Twice: with the comments, which OpenAPI shows, and without, which is all that a running service keeps in memory.
+    let commented = compiled(&files, true)?;
+    let bare = compiled(&files, false)?;
     // Encoded by protox: the typed set of prost would drop the extension options, and the routes with them.
-    std::fs::write(out.join("kontor.fds"), compiler.encode_file_descriptor_set())?;
+    std::fs::write(out.join("commented.fds"), commented.encode_file_descriptor_set())?;
+    std::fs::write(out.join("kontor.fds"), bare.encode_file_descriptor_set())?;
 
     let mut messages = tonic_prost_build::Config::new();
     messages
@@ -26,8 +25,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .generate_default_stubs(true)
         .include_file("kontor.rs")
-        .compile_fds_with_config(compiler.file_descriptor_set(), messages)?;
+        .compile_fds_with_config(commented.file_descriptor_set(), messages)?;
     Ok(())
+}
+
+fn compiled(files: &[PathBuf], comments: bool) -> Result<protox::Compiler, protox::Error> {
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler
+        .include_source_info(comments)
+        .include_imports(true)
+        .open_files(files)?;
+    Ok(compiler)
 }
 
 fn protos(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {

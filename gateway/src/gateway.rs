@@ -92,7 +92,8 @@ impl Gateway {
         let options = Options::of(&DESCRIPTORS).map_err(unservable)?;
         let plans = Plans::of(&DESCRIPTORS, &options).map_err(unservable)?;
         let all = endpoints(&DESCRIPTORS, &options, &plans).map_err(unservable)?;
-        let openapi = crate::openapi::document(&all, &plans, &options, &settings.public_url);
+        let openapi = crate::openapi::document(&all, &plans, &options, &settings.public_url)
+            .map_err(Error::internal)?;
         let browser = Browser::of(&all, &plans);
         let names: Vec<String> = peers.names().map(str::to_owned).collect();
         let routes = all.try_map(|endpoint| {

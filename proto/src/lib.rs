@@ -19,10 +19,13 @@ pub use generated::google;
 pub use generated::kontor::*;
 use prost_reflect::DescriptorPool;
 
-/// The encoded `FileDescriptorSet` of every proto, with comments and extension options; for gRPC reflection.
+/// The encoded `FileDescriptorSet` of every proto, with extension options and without comments; for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kontor.fds"));
 
-/// The same, decoded once.
+/// The same with the comments, which take twice as much memory when decoded as all the rest: for OpenAPI alone.
+pub const COMMENTED_FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/commented.fds"));
+
+/// [`FILE_DESCRIPTOR_SET`], decoded once.
 ///
 /// # Panics
 /// Never in practice: the bytes were written by the build of this crate, and a test decodes them.

@@ -2,24 +2,28 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::{DescriptorPool, FileDescriptor};
+use prost::{DecodeError, Message};
+use prost_reflect::FileDescriptor;
+use prost_types::FileDescriptorSet;
 
 /// Comments by file and place.
 pub(super) struct Comments(HashMap<(String, Vec<i32>), String>);
 
 impl Comments {
-    pub(super) fn of(pool: &DescriptorPool) -> Self {
+    /// Of an encoded descriptor set with its source code info.
+    pub(super) fn of(descriptors: &[u8]) -> Result<Self, DecodeError> {
+        let files = FileDescriptorSet::decode(descriptors)?.file;
         let mut all = HashMap::new();
-        for file in pool.files() {
-            let proto = file.file_descriptor_proto();
-            for location in proto.source_code_info.iter().flat_map(|info| &info.location) {
+        for file in files {
+            let name = file.name().to_owned();
+            for location in file.source_code_info.unwrap_or_default().location {
                 let text = tidy(location.leading_comments());
                 if !text.is_empty() {
-                    all.insert((file.name().to_owned(), location.path.clone()), text);
+                    all.insert((name.clone(), location.path), text);
                 }
             }
         }
-        Self(all)
+        Ok(Self(all))
     }
 
     /// The comment above what stands at a place.

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use kontor_chassis::methods::{Access, Method as Rpc};
-use kontor_proto::DESCRIPTORS;
+use kontor_proto::{COMMENTED_FILE_DESCRIPTOR_SET, DESCRIPTORS};
+use prost::DecodeError;
 use prost_reflect::MessageDescriptor;
 use serde_json::{Map, Value, json};
 
@@ -22,8 +23,16 @@ use crate::plan::Plans;
 use crate::route::Routes;
 
 /// Writes it.
-pub fn document(routes: &Routes<Endpoint>, plans: &Plans, options: &Options, public_url: &str) -> Vec<u8> {
-    let comments = Comments::of(&DESCRIPTORS);
+///
+/// # Errors
+/// When the comments of the protos can't be decoded, which would be a defect of the build.
+pub fn document(
+    routes: &Routes<Endpoint>,
+    plans: &Plans,
+    options: &Options,
+    public_url: &str,
+) -> Result<Vec<u8>, DecodeError> {
+    let comments = Comments::of(COMMENTED_FILE_DESCRIPTOR_SET)?;
     let mut schemas = Schemas::new(&comments, options, plans);
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let mut tags = BTreeSet::new();
@@ -72,7 +81,7 @@ pub fn document(routes: &Routes<Endpoint>, plans: &Plans, options: &Options, pub
             }},
         },
     });
-    document.to_string().into_bytes()
+    Ok(document.to_string().into_bytes())
 }
 
 fn service_word(name: &str) -> &str {

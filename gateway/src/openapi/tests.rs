@@ -7,7 +7,7 @@ fn written() -> (Value, usize) {
     let options = Options::of(&DESCRIPTORS).unwrap();
     let plans = Plans::of(&DESCRIPTORS, &options).unwrap();
     let routes = endpoints(&DESCRIPTORS, &options, &plans).unwrap();
-    let text = document(&routes, &plans, &options, "http://127.0.0.1:8080");
+    let text = document(&routes, &plans, &options, "http://127.0.0.1:8080").unwrap();
     (serde_json::from_slice(&text).unwrap(), routes.targets().len())
 }
 
