@@ -8,11 +8,11 @@ use kontor_proto::{
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{AccountStepRequested, ConversionUndoRequested, LeadTerritoryMovesProgressed},
 };
-use kontor_records::{handover, implied::MEMBER, refs, territories::Progress, write};
+use kontor_records::{handover, implied::MEMBER, refs, saga, territories::Progress, write};
 use time::OffsetDateTime;
 
 use crate::{
-    service::{convert, counting},
+    service::{convert::Step, counting},
     store::jobs,
 };
 
@@ -53,7 +53,13 @@ impl Handle<AccountStepRequested> for Reactions {
         delivery: &Delivery,
         event: AccountStepRequested,
     ) -> Result<(), Error> {
-        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+        saga::step(
+            tx,
+            delivery.company()?,
+            &Step::of(event),
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 
@@ -64,7 +70,13 @@ impl Handle<ConversionUndoRequested> for Reactions {
         delivery: &Delivery,
         event: ConversionUndoRequested,
     ) -> Result<(), Error> {
-        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+        saga::undo::<Step>(
+            tx,
+            delivery.company()?,
+            &event.conversion_id,
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 

@@ -10,13 +10,13 @@ use kontor_proto::{
 use kontor_records::{
     handover,
     implied::MEMBER,
-    merge, refs,
+    merge, refs, saga,
     territories::{self, Territories},
     write,
 };
 use time::OffsetDateTime;
 
-use crate::{model::Contact, service::convert, store};
+use crate::{model::Contact, service::convert::Step, store};
 
 /// What is heard.
 #[must_use]
@@ -55,7 +55,13 @@ impl Handle<ContactStepRequested> for Reactions {
         delivery: &Delivery,
         event: ContactStepRequested,
     ) -> Result<(), Error> {
-        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+        saga::step(
+            tx,
+            delivery.company()?,
+            &Step::of(event),
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 
@@ -66,7 +72,13 @@ impl Handle<ConversionUndoRequested> for Reactions {
         delivery: &Delivery,
         event: ConversionUndoRequested,
     ) -> Result<(), Error> {
-        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+        saga::undo::<Step>(
+            tx,
+            delivery.company()?,
+            &event.conversion_id,
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 

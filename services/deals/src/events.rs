@@ -8,12 +8,12 @@ use kontor_proto::{
     identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged, RecordsHandedOver},
     leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged, LeadsMerged},
 };
-use kontor_records::{handover, implied::MEMBER, merge, refs};
+use kontor_records::{handover, implied::MEMBER, merge, refs, saga};
 use time::OffsetDateTime;
 
 use crate::{
     model::Deal,
-    service::{companies, convert, pipelines},
+    service::{companies, convert::Step, pipelines},
 };
 
 /// What is heard.
@@ -65,7 +65,13 @@ impl Handle<DealStepRequested> for Reactions {
         delivery: &Delivery,
         event: DealStepRequested,
     ) -> Result<(), Error> {
-        convert::step(tx, delivery.company()?, event, OffsetDateTime::now_utc()).await
+        saga::step(
+            tx,
+            delivery.company()?,
+            &Step::of(event),
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 
@@ -76,7 +82,13 @@ impl Handle<ConversionUndoRequested> for Reactions {
         delivery: &Delivery,
         event: ConversionUndoRequested,
     ) -> Result<(), Error> {
-        convert::undo(tx, delivery.company()?, &event, OffsetDateTime::now_utc()).await
+        saga::undo::<Step>(
+            tx,
+            delivery.company()?,
+            &event.conversion_id,
+            OffsetDateTime::now_utc(),
+        )
+        .await
     }
 }
 

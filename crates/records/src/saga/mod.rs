@@ -2,7 +2,7 @@
 //! the saga asks for it.
 //!
 //! What is asked and what is told are the messages of the services. A service says in a [`Participant`] what it reads out
-//! of a request and which of its records are the same as the one wanted; the rest stands here.
+//! of a request, which of its records are the same as the one wanted, and how an outcome is told; the rest stands here.
 
 mod fill;
 mod plan;
@@ -12,6 +12,7 @@ use std::future::Future;
 
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::{Caller, Error, FieldErrors, TenantTx};
+use kontor_events::{Outgoing, outbox};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -67,6 +68,9 @@ pub trait Participant: Sync {
 
     /// Draws what follows from the written fields, before the record is saved. `before` is none of a new one.
     fn settle(_before: Option<&Self::Record>, _record: &mut Self::Record) {}
+
+    /// The message by which the one who conducts the saga hears of an outcome.
+    fn told(company: Uuid, saga: String, outcome: Outcome<Self::Record>) -> Outgoing;
 }
 
 /// What every request of a saga says.
@@ -107,11 +111,11 @@ pub enum Outcome<R> {
     },
     /// It can't be done, for this reason.
     Impossible(String),
-    /// It was taken back, or is never to be done: there is nothing to tell.
+    /// It was taken back, or is never to be done.
     Undone,
 }
 
-/// Does the step of a saga, unless it was done or taken back before.
+/// Does the step of a saga, unless it was done or taken back before, and tells how it ended.
 ///
 /// # Errors
 /// Invalid for a request whose ids can't be read; Unavailable and Internal as the database fails.
@@ -120,7 +124,7 @@ pub async fn step<P: Participant>(
     company: Uuid,
     part: &P,
     now: OffsetDateTime,
-) -> Result<Outcome<P::Record>, Error> {
+) -> Result<(), Error> {
     let saga = write::parse_id(part.asked().saga)?;
     lock(tx, company, saga).await?;
     let entry = match store::find(tx, company, saga).await? {
@@ -131,7 +135,7 @@ pub async fn step<P: Participant>(
             entry
         }
     };
-    Ok(match entry {
+    let outcome = match entry {
         Entry::Completed(step) => {
             let system = Caller::system(company);
             let record = write::find(tx, &system, step.record, Which::Any).await?;
@@ -141,12 +145,14 @@ pub async fn step<P: Participant>(
             }
         }
         Entry::Failed(reason) => Outcome::Impossible(reason),
-        Entry::Undone => Outcome::Undone,
-    })
+        // Told when it was taken back.
+        Entry::Undone => return Ok(()),
+    };
+    tell::<P>(tx, company, saga, outcome).await
 }
 
-/// Takes back what was done for a saga, and remembers that nothing is to be done for it any more. A record that it made
-/// and that somebody has worked on since stays, and so does what somebody has changed in one that it linked.
+/// Takes back what was done for a saga, remembers that nothing is to be done for it any more, and tells that. A record
+/// that it made and that somebody has worked on since stays, and so does what somebody has changed in one that it linked.
 ///
 /// # Errors
 /// As [`step`].
@@ -158,15 +164,28 @@ pub async fn undo<P: Participant>(
 ) -> Result<(), Error> {
     let saga = write::parse_id(saga)?;
     lock(tx, company, saga).await?;
-    match store::find(tx, company, saga).await? {
+    let entry = store::find(tx, company, saga).await?;
+    match &entry {
         Some(Entry::Completed(step)) if step.matched_existing => {
-            empty::<P>(tx, company, &step, now).await?;
+            empty::<P>(tx, company, step, now).await?;
         }
-        Some(Entry::Completed(step)) => remove::<P::Record>(tx, company, saga, &step, now).await?,
-        Some(Entry::Failed(_)) | None => {}
-        Some(Entry::Undone) => return Ok(()),
+        Some(Entry::Completed(step)) => remove::<P::Record>(tx, company, saga, step, now).await?,
+        Some(Entry::Failed(_) | Entry::Undone) | None => {}
     }
-    Ok(store::save(tx, company, saga, &Entry::Undone).await?)
+    if entry != Some(Entry::Undone) {
+        store::save(tx, company, saga, &Entry::Undone).await?;
+    }
+    tell::<P>(tx, company, saga, Outcome::Undone).await
+}
+
+async fn tell<P: Participant>(
+    tx: &mut TenantTx,
+    company: Uuid,
+    saga: Uuid,
+    outcome: Outcome<P::Record>,
+) -> Result<(), Error> {
+    let message = P::told(company, saga.to_string(), outcome);
+    Ok(outbox::put(tx, &[message.about(saga).addressed()]).await?)
 }
 
 async fn lock(tx: &mut TenantTx, company: Uuid, saga: Uuid) -> Result<(), sqlx::Error> {

@@ -2,10 +2,10 @@
 //! is [`saga`]'s.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_events::{Outgoing, outbox};
+use kontor_events::Outgoing;
 use kontor_proto::{
     accounts::v1::{self, AccountStepCompleted, AccountStepFailed, AccountStepUndone},
-    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead},
+    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, Lead},
     records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
@@ -19,15 +19,15 @@ use uuid::Uuid;
 use super::Accounts;
 use crate::{model::Account, store};
 
-/// What is asked.
+/// The step of a conversion that is asked for.
 #[derive(Debug)]
-pub struct Request {
+pub struct Step {
     asked: AccountStepRequested,
     context: ConversionContext,
     lead: Lead,
 }
 
-impl Request {
+impl Step {
     /// Reads a request.
     #[must_use]
     pub fn of(mut asked: AccountStepRequested) -> Self {
@@ -37,7 +37,7 @@ impl Request {
     }
 }
 
-impl Participant for Request {
+impl Participant for Step {
     type Record = Account;
     const WRITES: &'static [&'static str] = &[
         "website",
@@ -98,64 +98,31 @@ impl Participant for Request {
     fn settle(_: Option<&Account>, account: &mut Account) {
         account.settle();
     }
-}
 
-/// Does the step of a conversion, unless it was done or taken back before, and tells how it ended.
-///
-/// # Errors
-/// Invalid for a request that can't be read; Unavailable and Internal as the database fails.
-pub async fn step(
-    tx: &mut TenantTx,
-    company: Uuid,
-    request: AccountStepRequested,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let request = Request::of(request);
-    let conversion_id = request.context.conversion_id.clone();
-    let message = match saga::step(tx, company, &request, now).await? {
-        Outcome::Done {
-            record,
-            matched_existing,
-        } => {
-            let event = AccountStepCompleted {
-                conversion_id: conversion_id.clone(),
-                account_id: record.id.to_string(),
-                account_name: record.title(),
+    fn told(company: Uuid, conversion_id: String, outcome: Outcome<Account>) -> Outgoing {
+        match outcome {
+            Outcome::Done {
+                record,
                 matched_existing,
-            };
-            Outgoing::new(company, None, &event)
+            } => {
+                let event = AccountStepCompleted {
+                    conversion_id,
+                    account_id: record.id.to_string(),
+                    account_name: record.title(),
+                    matched_existing,
+                };
+                Outgoing::new(company, None, &event)
+            }
+            Outcome::Impossible(reason) => {
+                let event = AccountStepFailed {
+                    conversion_id,
+                    reason,
+                };
+                Outgoing::new(company, None, &event)
+            }
+            Outcome::Undone => Outgoing::new(company, None, &AccountStepUndone { conversion_id }),
         }
-        Outcome::Impossible(reason) => {
-            let event = AccountStepFailed {
-                conversion_id: conversion_id.clone(),
-                reason,
-            };
-            Outgoing::new(company, None, &event)
-        }
-        Outcome::Undone => return Ok(()),
-    };
-    Ok(outbox::put(tx, &[message.about(conversion_id).addressed()]).await?)
-}
-
-/// Takes back what was done for a conversion, remembers that nothing is to be done for it any more, and tells that.
-///
-/// # Errors
-/// As [`step`].
-pub async fn undo(
-    tx: &mut TenantTx,
-    company: Uuid,
-    request: &ConversionUndoRequested,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let conversion_id = request.conversion_id.clone();
-    saga::undo::<Request>(tx, company, &conversion_id, now).await?;
-    let event = AccountStepUndone {
-        conversion_id: conversion_id.clone(),
-    };
-    let message = Outgoing::new(company, None, &event)
-        .about(conversion_id)
-        .addressed();
-    Ok(outbox::put(tx, &[message]).await?)
+    }
 }
 
 impl Accounts {
@@ -171,7 +138,7 @@ impl Accounts {
     ) -> Result<SagaPlan, Error> {
         // Dropped: whatever is written meanwhile never was.
         let mut tx = self.db.begin(caller).await?;
-        saga::plan(&mut tx, caller, &Request::of(request), now).await
+        saga::plan(&mut tx, caller, &Step::of(request), now).await
     }
 
     /// What stands in the way of taking a conversion back.

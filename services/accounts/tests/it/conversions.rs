@@ -1,14 +1,15 @@
 //! The account of a conversion.
 
-use kontor_accounts::service::convert;
+use kontor_accounts::service::convert::Step;
 use kontor_proto::{
     accounts::v1::{
         self, AccountStepCompleted, AccountStepFailed,
         account_conversion_service_server::AccountConversionService, account_service_server::AccountService,
     },
-    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, ConversionUndoRequested, Lead},
+    leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, Lead},
     records::v1::{Money, SagaPlan},
 };
+use kontor_records::saga;
 use time::OffsetDateTime;
 use tonic::Request;
 use uuid::Uuid;
@@ -39,20 +40,27 @@ fn conversion(request: &AccountStepRequested) -> String {
 
 async fn step(world: &World, request: &AccountStepRequested) {
     let mut tx = world.begin().await;
-    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::step(
+        &mut tx,
+        world.company,
+        &Step::of(request.clone()),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn undo(world: &World, request: &AccountStepRequested) {
-    let event = ConversionUndoRequested {
-        conversion_id: conversion(request),
-    };
     let mut tx = world.begin().await;
-    convert::undo(&mut tx, world.company, &event, OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::undo::<Step>(
+        &mut tx,
+        world.company,
+        &conversion(request),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 

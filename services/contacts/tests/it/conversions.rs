@@ -1,14 +1,15 @@
 //! The contact of a conversion.
 
-use kontor_contacts::service::convert;
+use kontor_contacts::service::convert::Step;
 use kontor_proto::{
     contacts::v1::{
         self, ContactStepCompleted, contact_conversion_service_server::ContactConversionService,
         contact_service_server::ContactService,
     },
-    leads::v1::{ContactStepRequested, ConversionContext, ConversionUndoRequested, Lead},
+    leads::v1::{ContactStepRequested, ConversionContext, Lead},
     records::v1::SagaPlan,
 };
+use kontor_records::saga;
 use time::OffsetDateTime;
 use tonic::Request;
 use uuid::Uuid;
@@ -38,19 +39,28 @@ fn request(email: Option<&str>) -> ContactStepRequested {
 
 async fn step(world: &World, request: &ContactStepRequested) {
     let mut tx = world.begin().await;
-    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::step(
+        &mut tx,
+        world.company,
+        &Step::of(request.clone()),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn undo(world: &World, request: &ContactStepRequested) {
     let conversion_id = request.context.as_ref().unwrap().conversion_id.clone();
     let mut tx = world.begin().await;
-    let event = ConversionUndoRequested { conversion_id };
-    convert::undo(&mut tx, world.company, &event, OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::undo::<Step>(
+        &mut tx,
+        world.company,
+        &conversion_id,
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 

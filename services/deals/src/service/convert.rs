@@ -2,12 +2,10 @@
 //! is [`saga`]'s.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_events::{Outgoing, outbox};
+use kontor_events::Outgoing;
 use kontor_proto::{
     deals::v1::{self, DealStepCompleted, DealStepFailed, DealStepUndone},
-    leads::v1::{
-        ConversionContext, ConversionFill, ConversionUndoRequested, DealStepRequested, Lead, LeadSource,
-    },
+    leads::v1::{ConversionContext, ConversionFill, DealStepRequested, Lead, LeadSource},
     records::v1::{SagaPlan, SagaTouch},
 };
 use kontor_records::{
@@ -21,15 +19,15 @@ use uuid::Uuid;
 use super::Deals;
 use crate::{model::Deal, service::pipelines, store};
 
-/// What is asked.
+/// The step of a conversion that is asked for.
 #[derive(Debug)]
-pub struct Request {
+pub struct Step {
     asked: DealStepRequested,
     context: ConversionContext,
     lead: Lead,
 }
 
-impl Request {
+impl Step {
     /// Reads a request.
     #[must_use]
     pub fn of(mut asked: DealStepRequested) -> Self {
@@ -39,7 +37,7 @@ impl Request {
     }
 }
 
-impl Participant for Request {
+impl Participant for Step {
     type Record = Deal;
     const WRITES: &'static [&'static str] = &[
         "account_id",
@@ -108,64 +106,31 @@ impl Participant for Request {
             .map(|(pipeline, stage)| deal.enter(pipeline, &stage, now))
             .map_err(|refusal| refusal.to_string()))
     }
-}
 
-/// Does the step of a conversion, unless it was done or taken back before, and tells how it ended.
-///
-/// # Errors
-/// Invalid for a request that can't be read; Unavailable and Internal as the database fails.
-pub async fn step(
-    tx: &mut TenantTx,
-    company: Uuid,
-    request: DealStepRequested,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let request = Request::of(request);
-    let conversion_id = request.context.conversion_id.clone();
-    let message = match saga::step(tx, company, &request, now).await? {
-        Outcome::Done {
-            record,
-            matched_existing,
-        } => {
-            let event = DealStepCompleted {
-                conversion_id: conversion_id.clone(),
-                deal_id: record.id.to_string(),
-                deal_name: record.title(),
+    fn told(company: Uuid, conversion_id: String, outcome: Outcome<Deal>) -> Outgoing {
+        match outcome {
+            Outcome::Done {
+                record,
                 matched_existing,
-            };
-            Outgoing::new(company, None, &event)
+            } => {
+                let event = DealStepCompleted {
+                    conversion_id,
+                    deal_id: record.id.to_string(),
+                    deal_name: record.title(),
+                    matched_existing,
+                };
+                Outgoing::new(company, None, &event)
+            }
+            Outcome::Impossible(reason) => {
+                let event = DealStepFailed {
+                    conversion_id,
+                    reason,
+                };
+                Outgoing::new(company, None, &event)
+            }
+            Outcome::Undone => Outgoing::new(company, None, &DealStepUndone { conversion_id }),
         }
-        Outcome::Impossible(reason) => {
-            let event = DealStepFailed {
-                conversion_id: conversion_id.clone(),
-                reason,
-            };
-            Outgoing::new(company, None, &event)
-        }
-        Outcome::Undone => return Ok(()),
-    };
-    Ok(outbox::put(tx, &[message.about(conversion_id).addressed()]).await?)
-}
-
-/// Takes back what was done for a conversion, remembers that nothing is to be done for it any more, and tells that.
-///
-/// # Errors
-/// As [`step`].
-pub async fn undo(
-    tx: &mut TenantTx,
-    company: Uuid,
-    request: &ConversionUndoRequested,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let conversion_id = request.conversion_id.clone();
-    saga::undo::<Request>(tx, company, &conversion_id, now).await?;
-    let event = DealStepUndone {
-        conversion_id: conversion_id.clone(),
-    };
-    let message = Outgoing::new(company, None, &event)
-        .about(conversion_id)
-        .addressed();
-    Ok(outbox::put(tx, &[message]).await?)
+    }
 }
 
 impl Deals {
@@ -181,7 +146,7 @@ impl Deals {
     ) -> Result<SagaPlan, Error> {
         // Dropped: whatever is written meanwhile never was.
         let mut tx = self.db.begin(caller).await?;
-        saga::plan(&mut tx, caller, &Request::of(request), now).await
+        saga::plan(&mut tx, caller, &Step::of(request), now).await
     }
 
     /// What stands in the way of taking a conversion back.
@@ -233,8 +198,8 @@ mod tests {
 
     use super::*;
 
-    fn request(lead: Lead, deal: ConvertLeadDeal) -> Request {
-        Request::of(DealStepRequested {
+    fn request(lead: Lead, deal: ConvertLeadDeal) -> Step {
+        Step::of(DealStepRequested {
             context: Some(ConversionContext {
                 lead: Some(lead),
                 ..ConversionContext::default()

@@ -1,14 +1,15 @@
 //! The deal of a conversion.
 
-use kontor_deals::service::convert;
+use kontor_deals::service::convert::Step;
 use kontor_proto::{
     deals::v1::{
         self, DealStepCompleted, DealStepFailed, deal_conversion_service_server::DealConversionService,
         deal_service_server::DealService,
     },
-    leads::v1::{ConversionContext, ConversionUndoRequested, ConvertLeadDeal, DealStepRequested, Lead},
+    leads::v1::{ConversionContext, ConvertLeadDeal, DealStepRequested, Lead},
     records::v1::{Money, SagaPlan},
 };
+use kontor_records::saga;
 use time::OffsetDateTime;
 use tonic::Request;
 use uuid::Uuid;
@@ -44,19 +45,28 @@ fn request(deal: ConvertLeadDeal) -> DealStepRequested {
 
 async fn step(world: &World, request: &DealStepRequested) {
     let mut tx = world.begin().await;
-    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::step(
+        &mut tx,
+        world.company,
+        &Step::of(request.clone()),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn undo(world: &World, request: &DealStepRequested) {
     let conversion_id = request.context.as_ref().unwrap().conversion_id.clone();
     let mut tx = world.begin().await;
-    let event = ConversionUndoRequested { conversion_id };
-    convert::undo(&mut tx, world.company, &event, OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::undo::<Step>(
+        &mut tx,
+        world.company,
+        &conversion_id,
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 
