@@ -17,6 +17,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds after which a silent peer counts as gone, also behind a firewall that drops packets.
 const HEARTBEAT: u16 = 15;
 
+/// Bytes of a frame at the most, unless the address says otherwise. Each connection keeps room for 64 of them: at the
+/// broker's own 128 KiB that would be 16 MiB for every idle process. Longer messages are sent in several frames.
+const FRAME: u32 = 16 * 1024;
+
 pub(crate) struct Amqp {
     pub(super) telling: Link,
     pub(super) hearing: Link,
@@ -30,6 +34,7 @@ impl Amqp {
     pub(crate) fn new(address: &str) -> Result<Self, String> {
         let mut uri: AMQPUri = address.parse()?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        uri.query.frame_max.get_or_insert(FRAME);
         Ok(Self {
             telling: Link::new(uri.clone(), "tells"),
             hearing: Link::new(uri, "hears"),

@@ -53,14 +53,9 @@ async fn step(world: &World, request: &ContactStepRequested) {
 async fn undo(world: &World, request: &ContactStepRequested) {
     let conversion_id = request.context.as_ref().unwrap().conversion_id.clone();
     let mut tx = world.begin().await;
-    saga::undo::<Step>(
-        &mut tx,
-        world.company,
-        &conversion_id,
-        OffsetDateTime::now_utc(),
-    )
-    .await
-    .unwrap();
+    saga::undo::<Step>(&mut tx, world.company, &conversion_id, OffsetDateTime::now_utc())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -59,14 +59,9 @@ async fn step(world: &World, request: &DealStepRequested) {
 async fn undo(world: &World, request: &DealStepRequested) {
     let conversion_id = request.context.as_ref().unwrap().conversion_id.clone();
     let mut tx = world.begin().await;
-    saga::undo::<Step>(
-        &mut tx,
-        world.company,
-        &conversion_id,
-        OffsetDateTime::now_utc(),
-    )
-    .await
-    .unwrap();
+    saga::undo::<Step>(&mut tx, world.company, &conversion_id, OffsetDateTime::now_utc())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
