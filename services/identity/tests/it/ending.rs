@@ -77,7 +77,7 @@ async fn logging_out_ends_one_session_or_all() {
 async fn one_ends_an_own_session_and_nobody_elses() {
     let world = World::new().await;
     let (person, stranger) = (world.register().await, world.register().await);
-    let request = world.from_client("192.0.2.7", "Difference/2", sign_in(&person.email, PASSWORD));
+    let request = world.as_client_at("192.0.2.7", "Difference/2", sign_in(&person.email, PASSWORD));
     let other = answer(world.auth().login(request).await).unwrap().tokens.unwrap();
     let sessions = answer(
         world

@@ -106,7 +106,7 @@ async fn an_address_that_tries_many_accounts_waits_and_another_does_not() {
         let error = answer(
             world
                 .auth()
-                .login(world.from_client("192.0.2.7", "curl", guess))
+                .login(world.as_client_at("192.0.2.7", "curl", guess))
                 .await,
         )
         .unwrap_err();
@@ -121,7 +121,7 @@ async fn an_address_that_tries_many_accounts_waits_and_another_does_not() {
     let error = answer(
         world
             .auth()
-            .login(world.from_client("192.0.2.8", "curl", guess))
+            .login(world.as_client_at("192.0.2.8", "curl", guess))
             .await,
     )
     .unwrap_err();
@@ -205,7 +205,7 @@ async fn who_asks_which_addresses_are_taken_waits_and_who_registers_does_not() {
         answer(
             world
                 .auth()
-                .register(world.from_client("192.0.2.9", "curl", form))
+                .register(world.as_client_at("192.0.2.9", "curl", form))
                 .await,
         )
         .map(drop)

@@ -247,7 +247,7 @@ impl World {
     }
 
     /// A request as the gateway passes it on, from a client at this address with this program.
-    pub(crate) fn from_client<T>(&self, address: &str, device: &str, message: T) -> Request<T> {
+    pub(crate) fn as_client_at<T>(&self, address: &str, device: &str, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let headers = request.metadata_mut().as_mut();
         headers.insert("x-forwarded-for", address.parse().unwrap());
