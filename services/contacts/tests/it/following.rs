@@ -1,10 +1,10 @@
 //! How contacts follow the merging of accounts.
 
-use kontor_contacts::{model::Contact, service::convert, store};
+use kontor_contacts::{model::Contact, service::convert::Step, store};
 use kontor_proto::contacts::v1;
 use kontor_proto::leads::v1::{ContactStepRequested, ConversionContext, Lead};
 use kontor_proto::records::v1::{Merging, RecordChange};
-use kontor_records::merge;
+use kontor_records::{merge, saga};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -174,9 +174,14 @@ async fn the_contact_of_a_conversion_is_made_at_the_account_that_its_own_was_mer
     let merge = Uuid::now_v7();
     hear(&world, &merging(merge, source, winner, false)).await;
     let mut tx = world.begin().await;
-    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::step(
+        &mut tx,
+        world.company,
+        &Step::of(request.clone()),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let made = world.get(&request.new_contact_id).await.unwrap();
     assert_eq!(place(&world, &made).await.0, winner);

@@ -1,10 +1,10 @@
 //! How deals follow the merging of accounts, contacts and leads.
 
-use kontor_deals::{model::Deal, service::convert};
+use kontor_deals::{model::Deal, service::convert::Step};
 use kontor_proto::deals::v1;
 use kontor_proto::leads::v1::{ConversionContext, DealStepRequested, Lead};
 use kontor_proto::records::v1::{Merging, RecordChange};
-use kontor_records::merge;
+use kontor_records::{merge, saga};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -124,9 +124,14 @@ async fn the_deal_of_a_conversion_is_made_with_what_its_account_and_contact_were
     hear(&world, "account", &merging(Uuid::now_v7(), ids[0], ids[1], false)).await;
     hear(&world, "contact", &merging(Uuid::now_v7(), ids[2], ids[3], false)).await;
     let mut tx = world.begin().await;
-    convert::step(&mut tx, world.company, request.clone(), OffsetDateTime::now_utc())
-        .await
-        .unwrap();
+    saga::step(
+        &mut tx,
+        world.company,
+        &Step::of(request.clone()),
+        OffsetDateTime::now_utc(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let deal = world.get(&request.new_deal_id).await.unwrap();
     assert_eq!(deal.account_id, Some(ids[1].to_string()));
