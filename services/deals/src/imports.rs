@@ -1,10 +1,16 @@
 //! What deals add to the import of a file.
 
 use kontor_chassis::{Caller, Error, Kind, TenantTx};
-use kontor_records::transfer::{Candidate, Importer};
+use kontor_records::{
+    refs,
+    transfer::{Candidate, Importer},
+};
 use time::OffsetDateTime;
 
-use crate::{model::Deal, service::Deals};
+use crate::{
+    model::Deal,
+    service::{Deals, Places},
+};
 
 /// Completes the rows of a file.
 #[derive(Clone)]
@@ -39,6 +45,9 @@ impl Importer for Importing {
         now: OffsetDateTime,
         batch: &mut [Candidate<Deal>],
     ) -> Result<(), Error> {
+        refs::judge(tx, caller, batch, self.deals.homes()).await?;
+        // The stages of a file are few: each is looked up once.
+        let mut places = Places::new();
         for Candidate {
             record,
             before,
@@ -46,9 +55,12 @@ impl Importer for Importing {
             errors,
         } in batch
         {
+            if !errors.is_empty() {
+                continue;
+            }
             match self
                 .deals
-                .complete(tx, caller, before.as_ref(), record, now)
+                .complete(tx, before.as_ref(), record, &mut places, now)
                 .await
             {
                 Ok(()) => {}

@@ -13,6 +13,8 @@ mod stats;
 mod steps;
 mod win_loss;
 
+use std::collections::HashMap;
+
 use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
 use kontor_proto::{
     deals::v1,
@@ -31,6 +33,7 @@ use crate::{
     error,
     imports::Importing,
     model::{Deal, DealStatus},
+    pipeline::Stage,
     references::Homes,
     store,
 };
@@ -252,34 +255,34 @@ impl Deals {
         Ok(deal)
     }
 
-    /// Completes a deal that comes from a file: it comes into its stage, and what it refers to has to be there.
+    /// Completes a deal that comes from a file: it comes into its stage.
     ///
     /// # Errors
-    /// Refused, naming every reference to what isn't there.
+    /// Refused for a pipeline or a stage that isn't there.
     pub(crate) async fn complete(
         &self,
         tx: &mut TenantTx,
-        caller: &Caller,
         before: Option<&Deal>,
         deal: &mut Deal,
+        places: &mut Places,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        refs::check(tx, caller, before, deal, &self.homes).await?;
-        match before {
-            Some(before) => {
-                if deal.probability != before.probability {
-                    deal.probability_by_hand = true;
-                }
-                self.settle_stage(tx, before, deal, None, now).await?;
+        if let Some(before) = before {
+            if deal.probability != before.probability {
+                deal.probability_by_hand = true;
             }
-            None => {
-                let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
-                let (pipeline, stage) =
-                    pipelines::stage_for(tx, deal.company_id, pipeline, stage, now).await??;
-                deal.probability_by_hand = deal.probability != 0;
-                deal.enter(pipeline, &stage, now);
-            }
+            return self.settle_stage(tx, before, deal, None, now).await;
         }
+        let asked = (given(deal.pipeline_id), given(deal.stage_id));
+        let (pipeline, stage) = if let Some(place) = places.get(&asked) {
+            place.clone()
+        } else {
+            let place = pipelines::stage_for(tx, deal.company_id, asked.0, asked.1, now).await??;
+            places.insert(asked, place.clone());
+            place
+        };
+        deal.probability_by_hand = deal.probability != 0;
+        deal.enter(pipeline, &stage, now);
         Ok(())
     }
 
@@ -335,6 +338,9 @@ async fn place(
             }
         })
 }
+
+/// What pipelines and stages that rows of a file name, or don't, turned out to be.
+pub(crate) type Places = HashMap<(Option<Uuid>, Option<Uuid>), (Uuid, Stage)>;
 
 /// An id that a request gave.
 fn given(id: Uuid) -> Option<Uuid> {

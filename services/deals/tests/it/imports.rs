@@ -8,13 +8,17 @@ use kontor_proto::{
         GetCurrenciesResponse,
         company_service_server::{CompanyService, CompanyServiceServer},
     },
-    records::v1::{ImportJob, ListQuery},
+    records::v1::{ImportJob, ListQuery, RecordChange},
 };
-use kontor_records::transfer::Part;
+use kontor_records::{refs, transfer::Part};
 use tonic::{Request, Response, Status, service::Routes};
 use tower::{ServiceExt, util::BoxCloneSyncService};
+use uuid::Uuid;
 
-use crate::world::{World, answer};
+use crate::{
+    records::{sales, stage_id},
+    world::{World, answer},
+};
 
 /// Identity, of which deals ask no more than what the company counts in.
 struct Identity;
@@ -96,4 +100,55 @@ async fn a_file_becomes_deals_in_the_first_stage_of_sales() {
     );
     assert_eq!(deals[0].stage_id, deals[1].stage_id);
     assert_ne!(deals[0].position, deals[1].position);
+}
+
+#[tokio::test]
+async fn rows_come_into_the_stages_they_name_and_each_that_names_nothing_is_told_once() {
+    let world = World::beside(identity).await;
+    let sales = sales(&world).await;
+    let (qualification, proposal) = (stage_id(&sales, 1).unwrap(), stage_id(&sales, 2).unwrap());
+    let account = world.heard_of("account", "Engines").await;
+    let gone = world.heard_of("account", "Gone").await;
+    let deleted = RecordChange {
+        id: gone.to_string(),
+        deleted: true,
+        version: 2,
+        ..RecordChange::default()
+    };
+    let mut tx = world.begin().await;
+    refs::apply(&mut tx, world.company, "account", &[deleted])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let nobody = Uuid::now_v7();
+    let mut file = "name,stage_id,account_id\n".to_owned();
+    for n in 0..50 {
+        let stage = if n % 2 == 0 { &qualification } else { &proposal };
+        file.push_str(&format!("D{n},{stage},{account}\n"));
+    }
+    file.push_str(&format!(
+        "Bad stage,{nobody},{account}\nBad account,{proposal},{gone}\n"
+    ));
+    let job = import(&world, &file).await;
+    assert_eq!((job.created, job.failed), (50, 2), "{:?}", job.errors);
+    let told: Vec<_> = job
+        .errors
+        .iter()
+        .map(|error| (error.row, error.column.as_deref(), &*error.code))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (52, Some("stage_id"), "unknown_reference"),
+            (53, Some("account_id"), "unknown_reference"),
+        ]
+    );
+    let request = world.asks(v1::ListDealsRequest {
+        query: Some(ListQuery {
+            filter: format!("stage_id = \"{proposal}\" AND probability = 50"),
+            ..ListQuery::default()
+        }),
+    });
+    let listed = answer(world.grpc.list_deals(request).await).unwrap();
+    assert_eq!(listed.total_size, Some(25));
 }
