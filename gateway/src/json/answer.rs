@@ -5,7 +5,7 @@
 //! open messages lie on one stack, so that no field costs an allocation.
 
 use super::number::{put_double, put_float, put_int, put_uint};
-use super::text::{put_base64, put_instant, put_string};
+use super::text::{put_base64, put_duration, put_instant, put_string};
 use crate::plan::{EnumId, FieldPlan, Kind, MessageId, Plans, Shape};
 use crate::wire::{Malformed, Value, Walk, last};
 
@@ -246,9 +246,7 @@ impl<'a> Writer<'a> {
             }
             (Kind::Duration, Value::Bytes(bytes)) => {
                 let (seconds, nanos) = seconds_and_nanos(bytes)?;
-                self.out.push(b'"');
-                put_double(&mut self.out, seconds as f64 + nanos as f64 / 1e9);
-                self.out.extend_from_slice(b"s\"");
+                put_duration(&mut self.out, seconds, nanos);
             }
             (Kind::Struct, Value::Bytes(bytes)) => self.plain_object(bytes, depth + 1)?,
             (Kind::Value, Value::Bytes(bytes)) => self.plain_value(bytes, depth + 1)?,

@@ -110,7 +110,7 @@ impl Reader<'_> {
 
     fn object(&mut self, id: MessageId, out: &mut Vec<u8>, fixed: &[usize], masking: bool) -> Result<()> {
         let plan = self.plans.message(id);
-        let (mut seen, mut first) = (HashSet::new(), true);
+        let (mut seen, mut given, mut first) = (HashSet::new(), HashSet::new(), true);
         self.scan.open()?;
         while let Some(key) = self.scan.key(&mut first)? {
             let Some(found) = plan.find(&key) else {
@@ -126,6 +126,7 @@ impl Reader<'_> {
                 self.scan.skip(next)?;
                 continue;
             }
+            let length = out.len();
             let read_only = field.read_only || matches!(found, Found::Own(index) if fixed.contains(&index));
             self.within(&field.word, &field.name, |reader| {
                 if read_only {
@@ -139,6 +140,10 @@ impl Reader<'_> {
                     None => reader.field(field, out, masking),
                 }
             })?;
+            // Of alternatives, all but one may be null, as in an answer.
+            if field.oneof.is_some() && out.len() > length {
+                given.insert(found);
+            }
         }
         for (index, field) in plan.fields.iter().enumerate() {
             let found = Found::Own(index);
@@ -147,10 +152,10 @@ impl Reader<'_> {
                 self.missing.push(field_error(&path, "required", "is required"));
             }
             let rivals = field.oneof.map_or(&[][..], |oneof| plan.oneofs[oneof].as_slice());
-            if seen.contains(&found)
+            if given.contains(&found)
                 && rivals
                     .iter()
-                    .any(|&rival| rival < index && seen.contains(&Found::Own(rival)))
+                    .any(|&rival| rival < index && given.contains(&Found::Own(rival)))
             {
                 self.within(&field.word, &field.name, |reader| {
                     reader.refuse(&Refusal::new(

@@ -82,7 +82,8 @@ pub fn put_number(out: &mut Vec<u8>, number: u32, kind: Kind, text: &str) -> Res
         Kind::Fixed64 => put_fixed64(out, number, unsigned(text)?),
         Kind::Sfixed64 => put_fixed64(out, number, whole(text, i64::MIN, i64::MAX)? as u64),
         Kind::Float => {
-            let value = real(text)? as f32;
+            // Not by way of a double, which would round twice.
+            let value: f32 = text.parse().unwrap_or(f32::INFINITY);
             if !value.is_finite() {
                 return Err(Refusal::new("out_of_range", "is too large a number"));
             }
@@ -167,19 +168,8 @@ pub fn put_text(
         Kind::Timestamp => put_instant(out, number, text)?,
         Kind::Duration => {
             let refusal = || Refusal::new("invalid_duration", "must be seconds such as 1.5s");
-            let seconds: f64 = text
-                .strip_suffix('s')
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(refusal)?;
-            if !seconds.is_finite() || seconds.abs() > 315_576_000_000.0 {
-                return Err(refusal());
-            }
-            put_seconds(
-                out,
-                number,
-                seconds.trunc() as i64,
-                (seconds.fract() * 1e9).round() as i32,
-            );
+            let (seconds, nanos) = duration(text).ok_or_else(refusal)?;
+            put_seconds(out, number, seconds, nanos);
         }
         Kind::FieldMask => put_nested(out, number, |out| {
             for path in text.split(',').filter(|path| !path.is_empty()) {
@@ -205,6 +195,22 @@ fn put_instant(out: &mut Vec<u8>, number: u32, text: &str) -> Result<(), Refusal
         i32::try_from(instant.nanosecond()).unwrap_or(0),
     );
     Ok(())
+}
+
+/// Whole seconds and the rest of them in nanoseconds, both of one sign.
+fn duration(text: &str) -> Option<(i64, i32)> {
+    /// Some ten thousand years, as protobuf has it.
+    const LONGEST: i64 = 315_576_000_000;
+    let text = text.strip_suffix('s')?;
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain(whole) || !plain(part) || part.is_empty() || part.len() > 9 {
+        return None;
+    }
+    let seconds = whole.parse::<i64>().ok().filter(|seconds| *seconds <= LONGEST)?;
+    let nanos: i32 = format!("{part:0<9}").parse().ok()?;
+    Some((i64::from(sign) * seconds, sign * nanos))
 }
 
 fn put_seconds(out: &mut Vec<u8>, number: u32, seconds: i64, nanos: i32) {

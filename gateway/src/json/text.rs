@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::number::put_uint;
+
 /// What each byte of a string becomes: 0 stands for itself, `u` for `\u00xx`, anything else follows a backslash.
 const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
@@ -94,15 +96,31 @@ pub fn put_instant(out: &mut Vec<u8>, seconds: i64, nanos: i64) {
         out.push(before);
         put_digits(out, value, 2);
     }
-    if nanos != 0 {
-        out.push(b'.');
-        match (nanos % 1_000_000, nanos % 1000) {
-            (0, _) => put_digits(out, nanos / 1_000_000, 3),
-            (_, 0) => put_digits(out, nanos / 1000, 6),
-            _ => put_digits(out, nanos, 9),
-        }
-    }
+    put_decimals(out, nanos);
     out.extend_from_slice(b"Z\"");
+}
+
+/// Appends a span of time as seconds, in quotes: `"1.500s"`.
+pub fn put_duration(out: &mut Vec<u8>, seconds: i64, nanos: i64) {
+    out.push(b'"');
+    if seconds < 0 || nanos < 0 {
+        out.push(b'-');
+    }
+    put_uint(out, seconds.unsigned_abs());
+    put_decimals(out, nanos.abs());
+    out.extend_from_slice(b"s\"");
+}
+
+fn put_decimals(out: &mut Vec<u8>, nanos: i64) {
+    if nanos == 0 {
+        return;
+    }
+    out.push(b'.');
+    match (nanos % 1_000_000, nanos % 1000) {
+        (0, _) => put_digits(out, nanos / 1_000_000, 3),
+        (_, 0) => put_digits(out, nanos / 1000, 6),
+        _ => put_digits(out, nanos, 9),
+    }
 }
 
 fn put_digits(out: &mut Vec<u8>, value: i64, digits: u32) {
