@@ -198,6 +198,14 @@ pub fn too_large(limit: u64) -> Error {
     )
 }
 
+/// The client kept its connection open and sent nothing.
+pub fn silent_body() -> Error {
+    Error::invalid(
+        "incomplete_body",
+        "Nothing came for too long, and the body had not ended.",
+    )
+}
+
 /// The client went away or sent what is no body.
 pub fn broken_body() -> Error {
     Error::invalid("incomplete_body", "The body ended too early.")

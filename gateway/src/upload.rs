@@ -1,7 +1,8 @@
 //! Files that come in: `text/csv` with its options in the query, or `multipart/form-data` with `file` and `options`.
 //!
 //! The file goes on to the service in pieces as it comes, so that memory doesn't grow with it. When the client breaks
-//! off, the call is broken off with an error, so that the service doesn't take half a file for a whole one.
+//! off, the call is broken off with an error, so that the service doesn't take half a file for a whole one. A client that
+//! keeps its connection open and sends nothing has broken off, too; one that is only slow has not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use kontor_chassis::Error;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -33,6 +35,11 @@ const PIECE: usize = 64 << 10;
 /// Pieces on their way to the service; with one more in hand that is all the memory an upload takes.
 const PIECES: usize = 4;
 
+/// A client that sends nothing for so long has broken off.
+const SILENCE: Duration = Duration::from_secs(7);
+/// So long the beginning of a piece waits for the rest of it; then it goes on as it is, so that the service sees that a
+/// slow upload lives.
+const LINGER: Duration = Duration::from_secs(1);
 /// So long a broken call is kept for the service to notice.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -135,7 +142,7 @@ async fn join(
             Ok(()) | Err(Failure::Answered) => Ok(rpc.await),
             Err(Failure::Client(error)) => {
                 // The service gets to see that the upload broke off, and not only that nobody waits any more.
-                let _ = tokio::time::timeout(FAREWELL, rpc).await;
+                let _ = timeout(FAREWELL, rpc).await;
                 Err(error)
             }
         },
@@ -194,8 +201,21 @@ impl Pump {
         self.pass(Ok(message.into())).await
     }
 
+    /// Waits for what the client sends next.
+    async fn next<T>(&mut self, coming: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::pin!(coming);
+        if let Ok(come) = timeout(LINGER, &mut coming).await {
+            return Ok(come);
+        }
+        self.flush().await?;
+        match timeout(SILENCE - LINGER, coming).await {
+            Ok(come) => Ok(come),
+            Err(_) => self.fail(problem::silent_body()).await,
+        }
+    }
+
     /// Breaks the call off, so that the service learns of it, and tells the client why.
-    async fn fail(&mut self, error: Error) -> Result<(), Failure> {
+    async fn fail<T>(&mut self, error: Error) -> Result<T, Failure> {
         let _ = self
             .sender
             .send(Err(Status::cancelled("the upload broke off")))
@@ -206,7 +226,7 @@ impl Pump {
 
 async fn plain(mut pump: Pump, options: Vec<u8>, mut body: Incoming) -> Result<(), Failure> {
     pump.options(&options).await?;
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = pump.next(body.frame()).await? {
         match frame {
             Ok(frame) => {
                 if let Ok(data) = frame.into_data() {

@@ -11,6 +11,7 @@ use multer::{Field, Multipart};
 
 use super::{Failure, Pump, read_options};
 use crate::gateway::Gateway;
+use crate::problem;
 use crate::wire::put_bytes;
 
 /// So much of a file waits for options that may come behind it.
@@ -29,7 +30,7 @@ pub(super) async fn pump(
     let mut form = Multipart::new(BodyDataStream::new(body), boundary);
     let mut file = File::Awaited;
     loop {
-        let mut field = match form.next_field().await {
+        let mut field = match pump.next(form.next_field()).await? {
             Ok(Some(field)) => field,
             Ok(None) => break,
             Err(error) => return pump.fail(broken(&error)).await,
@@ -40,10 +41,7 @@ pub(super) async fn pump(
                 return pump.fail(Error::invalid("options_after_file", detail)).await;
             }
             (Some("options"), _) => {
-                let text = match whole(&mut field).await {
-                    Ok(text) => text,
-                    Err(error) => return pump.fail(error).await,
-                };
+                let text = whole(&mut pump, &mut field).await?;
                 if let Err(error) = read_options(gateway, pump.plan, &mut options, &text) {
                     return pump.fail(error).await;
                 }
@@ -95,7 +93,7 @@ async fn take(pump: &mut Pump, options: &[u8], field: &mut Field<'_>) -> Result<
     let mut waiting = BytesMut::new();
     let mut sending = false;
     loop {
-        match field.chunk().await {
+        match pump.next(field.chunk()).await? {
             Ok(Some(chunk)) if sending => pump.data(chunk).await?,
             Ok(Some(chunk)) if waiting.len() + chunk.len() > PATIENT => {
                 pump.options(options).await?;
@@ -105,22 +103,23 @@ async fn take(pump: &mut Pump, options: &[u8], field: &mut Field<'_>) -> Result<
             }
             Ok(Some(chunk)) => waiting.extend_from_slice(&chunk),
             Ok(None) => return Ok((!sending).then(|| waiting.freeze())),
-            Err(error) => {
-                pump.fail(broken(&error)).await?;
-            }
+            Err(error) => return pump.fail(broken(&error)).await,
         }
     }
 }
 
-async fn whole(field: &mut Field<'_>) -> Result<Vec<u8>, Error> {
+async fn whole(pump: &mut Pump, field: &mut Field<'_>) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
-        if text.len() + chunk.len() > LARGEST_OPTIONS {
-            return Err(crate::problem::too_large(LARGEST_OPTIONS as u64));
+    loop {
+        match pump.next(field.chunk()).await? {
+            Ok(Some(chunk)) if text.len() + chunk.len() > LARGEST_OPTIONS => {
+                return pump.fail(problem::too_large(LARGEST_OPTIONS as u64)).await;
+            }
+            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            Ok(None) => return Ok(text),
+            Err(error) => return pump.fail(broken(&error)).await,
         }
-        text.extend_from_slice(&chunk);
     }
-    Ok(text)
 }
 
 /// The name of the file, for lists; options that come later may say another.
@@ -135,7 +134,7 @@ fn broken(error: &multer::Error) -> Error {
     match error {
         multer::Error::IncompleteStream
         | multer::Error::IncompleteFieldData { .. }
-        | multer::Error::StreamReadFailed(_) => crate::problem::broken_body(),
+        | multer::Error::StreamReadFailed(_) => problem::broken_body(),
         _ => Error::invalid(
             "malformed_form",
             "The body is not a form of the boundary that is named.",

@@ -1,6 +1,6 @@
 //! Files in and out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use reqwest::Method;
@@ -131,6 +131,42 @@ async fn half_a_file_is_never_taken_for_a_whole_one() {
     drop(socket);
     until(&world, |upload| upload.ended).await;
     assert!(!uploads(&world)[0].whole);
+}
+
+#[tokio::test]
+async fn a_silent_upload_has_broken_off_within_ten_seconds_and_a_slow_one_has_not() {
+    let world = World::begin().await;
+    let ask = |name: &str| world.ask(Method::POST, &format!("{IMPORT}?mapping[{name}]=email"));
+    let silence = || {
+        let begun = futures_util::stream::iter([Ok::<_, std::io::Error>("a,b\n")]);
+        reqwest::Body::wrap_stream(begun.chain(futures_util::stream::pending()))
+    };
+    let silent = async {
+        let began = Instant::now();
+        let whole = ask("silent").header("content-type", "text/csv").body(silence());
+        let form = ask("form").multipart(Form::new().part("file", Part::stream(silence())));
+        for (status, problem) in <[_; 2]>::from(tokio::join!(told(whole), told(form))) {
+            assert_eq!((status, &problem["code"]), (400, &json!("incomplete_body")));
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    };
+    let slow = async {
+        let pace = tokio::time::interval(Duration::from_secs(3));
+        let letters = futures_util::stream::unfold((0, pace), async |(sent, mut pace)| {
+            pace.tick().await;
+            (sent < 5).then_some((Ok::<_, std::io::Error>("x"), (sent + 1, pace)))
+        });
+        let body = reqwest::Body::wrap_stream(letters);
+        let (status, job) = told(ask("slow").header("content-type", "text/csv").body(body)).await;
+        assert_eq!((status, &job["total_rows"]), (200, &json!(5)), "{job}");
+    };
+    tokio::join!(silent, slow);
+    for upload in uploads(&world) {
+        let is_slow = upload.options.mapping.contains_key("slow");
+        assert_eq!((upload.whole, upload.ended), (is_slow, true), "{upload:?}");
+        // The service sees that it lives before a piece is full.
+        assert!(!is_slow || upload.largest_piece < 5);
+    }
 }
 
 /// Waits until the first upload is so.

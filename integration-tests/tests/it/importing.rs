@@ -34,11 +34,6 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         trial(suite, "importing::abort_writes_nothing_at_all", abort),
         trial(suite, "importing::takes_a_multipart_form", multipart),
         trial(suite, "importing::refuses_what_is_no_table", no_table),
-        trial(
-            suite,
-            "importing::an_upload_that_breaks_off_writes_nothing",
-            broken_off,
-        ),
         trial(suite, "importing::twenty_thousand_rows_are_all_there", many),
         trial(
             suite,
@@ -274,34 +269,6 @@ async fn no_table(suite: &Suite) {
     api.raw("/leads/import/", "application/pdf", "x")
         .await
         .expect(415);
-}
-
-async fn broken_off(suite: &Suite) {
-    let api = suite.api().company().await;
-    let rows = (0..5_000).map(|n| format!("Half {n}\r\n")).collect::<String>();
-    let pieces = vec![
-        Ok(format!("Last Name\r\n{rows}")),
-        Err(std::io::Error::other("the cable was pulled")),
-    ];
-    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
-    let request = api
-        .request(reqwest::Method::POST, "/leads/import/")
-        .header("content-type", "text/csv")
-        .body(body);
-    assert!(request.send().await.is_err(), "the upload broke off");
-    eventually(10, "the job ends as failed", async || {
-        let jobs = api.get("/leads/imports/").await.expect(200);
-        jobs["imports"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|job| job["state"] == "failed" && job["created"] == 0)
-    })
-    .await;
-    assert_eq!(
-        api.get("/leads/?deleted=false").await.expect(200)["total_size"],
-        0
-    );
 }
 
 async fn many(suite: &Suite) {

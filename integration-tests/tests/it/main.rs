@@ -34,6 +34,7 @@ mod survival;
 mod tenancy;
 mod territories;
 mod tracing;
+mod uploads;
 
 /// The trials of all files: a name that is a claim, and the proof.
 fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
@@ -56,6 +57,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         tenancy::trials(suite),
         territories::trials(suite),
         tracing::trials(suite),
+        uploads::trials(suite),
     ]
     .into_iter()
     .flatten()

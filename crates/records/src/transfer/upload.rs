@@ -41,8 +41,9 @@ const BATCH: usize = 1_000;
 const PIECE: usize = 512 * 1024;
 /// Cells of refused rows that are kept back at most.
 const REFUSED_BYTES: usize = 1024 * 1024;
-/// After how long without a byte an upload has broken off.
-const STALLED: Duration = Duration::from_secs(60);
+/// After how long without a byte an upload has broken off: a moment longer than a gateway before us waits, which sees
+/// each byte of a slow client and not only the pieces that are made of them.
+const STALLED: Duration = Duration::from_secs(8);
 
 /// How an upload ended.
 pub(super) enum Uploaded {
@@ -98,7 +99,7 @@ impl<I: Importer> Upload<'_, I> {
         loop {
             let next = tokio::time::timeout(STALLED, parts.next()).await;
             let data = match next {
-                Err(_) => return self.broken("No bytes came for a minute.").await,
+                Err(_) => return self.broken("Nothing came for too long.").await,
                 Ok(Some(Err(_))) => return self.broken("The upload broke off.").await,
                 Ok(Some(Ok(Part::Options(_)))) => {
                     return Err(Error::invalid(
