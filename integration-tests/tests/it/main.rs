@@ -33,6 +33,7 @@ mod story;
 mod survival;
 mod tenancy;
 mod territories;
+mod texts;
 mod tracing;
 mod uploads;
 
@@ -51,6 +52,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         importing::trials(suite),
         exporting::trials(suite),
         bad_input::trials(suite),
+        texts::trials(suite),
         conversion::trials(suite),
         deals::trials(suite),
         delivery::trials(suite),
