@@ -152,24 +152,28 @@ impl Api {
     /// # Panics
     /// When no answer comes.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = self.attempt(request).await;
+        answer.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+    }
+
+    /// Sends it; the error when no answer comes, as of a gateway that is dead.
+    ///
+    /// # Errors
+    /// When no answer comes, or not all of it.
+    ///
+    /// # Panics
+    /// When the request makes no sense.
+    pub async fn attempt(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         let request = request.build().expect("a request that can be built");
         let label = format!("{} {}", request.method(), request.url().path());
-        let response = self
-            .client
-            .execute(request)
-            .await
-            .unwrap_or_else(|error| panic!("{label}: {error:?}"));
+        let response = self.client.execute(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response
-            .text()
-            .await
-            .unwrap_or_else(|error| panic!("{label}: {error:?}"));
-        Answer {
+        Ok(Answer {
             request: label,
             status,
             headers,
-            text,
-        }
+            text: response.text().await?,
+        })
     }
 
     /// GET.

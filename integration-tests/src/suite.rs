@@ -1,13 +1,13 @@
 //! The whole suite as processes on free ports: started on first use, killed one by one, stopped at the end.
 
+mod deaths;
 mod quiet;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::time::{Duration, Instant};
 
 use kontor::servers::{Postgres, RabbitMq, free_port};
 use sqlx::Connection;
@@ -45,6 +45,7 @@ struct Running {
     postgres: Mutex<Postgres>,
     broker: Mutex<RabbitMq>,
     broker_is_dead: AtomicBool,
+    postgres_is_dead: AtomicBool,
     processes: Mutex<BTreeMap<&'static str, Child>>,
     settings: BTreeMap<String, String>,
     gateway: String,
@@ -136,134 +137,6 @@ impl Suite {
             .connect_lazy()
     }
 
-    /// Kills a service, the gateway or the `broker` as `kill -9` does.
-    ///
-    /// # Panics
-    /// When it doesn't run.
-    pub async fn kill(&self, victim: &str) {
-        let running = self.running();
-        if victim == "broker" {
-            running.broker_is_dead.store(true, Ordering::SeqCst);
-            running
-                .broker
-                .lock()
-                .await
-                .crash()
-                .await
-                .expect("the broker crashes");
-        } else {
-            let mut child = running
-                .processes
-                .lock()
-                .await
-                .remove(victim)
-                .expect("a running process");
-            child.kill().await.expect("it dies");
-        }
-    }
-
-    /// Starts what was killed, and waits until it is ready.
-    ///
-    /// # Panics
-    /// When it doesn't come up.
-    pub async fn revive(&self, victim: &'static str) {
-        let running = self.running();
-        if victim == "broker" {
-            running
-                .broker
-                .lock()
-                .await
-                .restart()
-                .await
-                .expect("the broker restarts");
-            running.broker_is_dead.store(false, Ordering::SeqCst);
-        } else {
-            running.spawn(victim).await;
-        }
-        running.ready().await;
-    }
-
-    /// Starts a process that was killed; answers how long it took until it said of itself that it is ready.
-    ///
-    /// # Panics
-    /// When it doesn't come up.
-    pub async fn start_again(&self, name: &'static str) -> Duration {
-        let began = Instant::now();
-        let admin = self.running().spawn(name).await;
-        let client = reqwest::Client::new();
-        loop {
-            let answer = client.get(format!("http://{admin}/readyz")).send().await;
-            let took = began.elapsed();
-            if answer.is_ok_and(|answer| answer.status() == 200) {
-                return took;
-            }
-            assert!(took < Duration::from_secs(60), "{name} does not come up");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Starts whatever an earlier trial left dead.
-    ///
-    /// # Panics
-    /// When it doesn't come up.
-    pub async fn make_whole(&self) {
-        let running = self.running();
-        let alive = running.processes.lock().await.keys().copied().collect::<Vec<_>>();
-        for name in SCHEMAS
-            .into_iter()
-            .chain(["gateway"])
-            .filter(|name| !alive.contains(name))
-        {
-            running.spawn(name).await;
-        }
-        if running.broker_is_dead.load(Ordering::SeqCst) {
-            self.revive("broker").await;
-        }
-        running.ready().await;
-    }
-
-    /// Tells a process to end (SIGTERM) and answers its exit code.
-    ///
-    /// # Panics
-    /// When it doesn't run, or doesn't end within 30 s.
-    pub async fn terminate(&self, name: &str) -> Option<i32> {
-        let mut child = self
-            .running()
-            .processes
-            .lock()
-            .await
-            .remove(name)
-            .expect("a running process");
-        let id = child.id().expect("a process that runs").to_string();
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .await
-            .expect("kill");
-        let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
-        ended.expect("it ends within 30 s").expect("its status").code()
-    }
-
-    /// Stops every process of the suite in its tracks (SIGSTOP), until it is thawed.
-    pub async fn freeze(&self) {
-        self.signal_all("-STOP").await;
-    }
-
-    /// Lets them go on (SIGCONT).
-    pub async fn thaw(&self) {
-        self.signal_all("-CONT").await;
-    }
-
-    async fn signal_all(&self, signal: &str) {
-        for (_, id) in self.processes().await {
-            Command::new("kill")
-                .args([signal, &id.to_string()])
-                .status()
-                .await
-                .expect("kill");
-        }
-    }
-
     /// The services and the gateway, with their process ids.
     pub async fn processes(&self) -> Vec<(&'static str, u32)> {
         let processes = self.running().processes.lock().await;
@@ -325,6 +198,17 @@ impl Suite {
             .url(&format!("kontor_{service}"), ROLE_PASSWORD, "kontor")
     }
 
+    /// What `kontor` says with the settings of the suite, and whether it was content.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub async fn said(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.running().command(arguments).output().await;
+        let output = output.expect("the executable");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), text)
+    }
+
     /// Runs `kontor` with the settings of the suite.
     ///
     /// # Panics
@@ -383,6 +267,7 @@ impl Running {
             postgres: Mutex::new(postgres),
             broker: Mutex::new(broker),
             broker_is_dead: AtomicBool::new(false),
+            postgres_is_dead: AtomicBool::new(false),
             processes: Mutex::default(),
             settings,
             gateway: format!("http://{gateway}"),

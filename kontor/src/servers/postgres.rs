@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 use super::guardian::Guardian;
@@ -16,6 +19,9 @@ use super::{place, ports};
 const SUPERUSER: &str = "kontor_admin";
 /// The one database of the suite.
 const DATABASE: &str = "kontor";
+
+/// How long its processes may take to end once it was killed.
+const STOP: Duration = Duration::from_secs(30);
 
 /// What two cores and a gigabyte can carry, and no door but 127.0.0.1. Lines in `local.conf` win.
 const SETTINGS: &str = "\
@@ -145,12 +151,42 @@ impl Postgres {
         self.halt("fast")
     }
 
-    /// Ends the server as a power cut would, for tests of what comes after.
+    /// Kills the server outright (`kill -9`), for tests of what comes after.
     ///
     /// # Errors
-    /// When it can't be signalled.
-    pub fn crash(&mut self) -> Result<()> {
-        self.halt("immediate")
+    /// When it doesn't run or can't be signalled.
+    pub async fn crash(&mut self) -> Result<()> {
+        let file = self.data().join("postmaster.pid");
+        let text = fs::read_to_string(&file).context("the private PostgreSQL does not run")?;
+        let pid = text.lines().next().and_then(|pid| pid.trim().parse().ok());
+        let pid = pid
+            .and_then(Pid::from_raw)
+            .with_context(|| format!("{} is damaged", file.display()))?;
+        if let Some(guardian) = self.guardian.take() {
+            guardian.disarm();
+        }
+        kill_process(pid, Signal::KILL).context("killing the private PostgreSQL")?;
+        // Its other processes end by themselves once they see that it is gone, and hold its memory until then.
+        let deadline = Instant::now() + STOP;
+        while self.has_processes() {
+            if Instant::now() > deadline {
+                bail!("processes of the killed PostgreSQL are still there");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        // Where nobody asks for its exit it still counts as a process, and the next one would believe its pid file.
+        fs::remove_file(&file).with_context(|| format!("removing the stale {}", file.display()))
+    }
+
+    /// Whether any process works in its data folder.
+    fn has_processes(&self) -> bool {
+        let data = self.data();
+        let Ok(processes) = fs::read_dir("/proc") else {
+            return false;
+        };
+        processes
+            .flatten()
+            .any(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder == data))
     }
 
     /// Starts it again after [`Postgres::crash`], on the same port.

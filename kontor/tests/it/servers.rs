@@ -54,7 +54,7 @@ async fn a_private_postgres_keeps_its_data_and_port_between_starts() {
     assert_eq!(server.port(), port);
     assert_eq!(count(&server).await, 1);
 
-    server.crash().unwrap();
+    server.crash().await.unwrap();
     server.restart().await.unwrap();
     assert_eq!(count(&server).await, 1);
     server.stop().unwrap();

@@ -1,30 +1,41 @@
-//! Exactly once, whatever dies.
+//! Conversions, while one process dies, and while all of them do.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use kontor_integration_tests::api::{Api, eventually};
 use kontor_integration_tests::database::number;
 use kontor_integration_tests::suite::Suite;
 use libtest_mimic::Trial;
+use rand::Rng as _;
+use rand::seq::SliceRandom as _;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::fate::dice;
 use crate::{conversion::lead, trial};
 
 /// Conversions under way while something dies.
 const CONVERSIONS: usize = 100;
+/// Conversions under way while everything dies, one after the other.
+const MANY: usize = 500;
+/// Everything that can die.
+const VICTIMS: [&str; 8] = [
+    "identity", "accounts", "contacts", "leads", "deals", "gateway", "broker", "postgres",
+];
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    ["leads", "accounts", "contacts", "deals", "broker"]
-        .into_iter()
-        .map(|victim| {
-            let name = format!("survival::a_hundred_conversions_happen_once_when_{victim}_is_killed");
-            trial(suite, &name, async move |suite: &Suite| {
-                killed(suite, victim).await;
-            })
+    let one = ["leads", "accounts", "contacts", "deals", "broker"];
+    let one = one.into_iter().map(|victim| {
+        let name = format!("survival::a_hundred_conversions_happen_once_when_{victim}_is_killed");
+        trial(suite, &name, async move |suite: &Suite| {
+            killed(suite, victim).await;
         })
-        .collect()
+    });
+    let all = "survival::five_hundred_conversions_happen_once_when_everything_is_killed_at_random";
+    one.chain([trial(suite, all, all_killed)]).collect()
 }
 
 async fn killed(suite: &Suite, victim: &'static str) {
@@ -90,6 +101,84 @@ async fn killed(suite: &Suite, victim: &'static str) {
     check(suite, &api, &leads).await;
 }
 
+async fn all_killed(suite: &Suite) {
+    let mut dice = dice("five hundred conversions");
+    suite.make_whole().await;
+    let began = Instant::now();
+    let api = suite.api().company().await;
+    let mut file = String::from("Last Name,Email,Company\r\n");
+    for n in 0..MANY {
+        file.push_str(&format!(
+            "Number {n},all{n}@example.com,All Company {}\r\n",
+            n % 10
+        ));
+    }
+    let job = api.csv("/leads/import/", file).await.expect(200);
+    assert_eq!(job["created"], MANY, "{job}");
+    let mut leads: Vec<String> = all(&api, "leads").await.iter().map(id).collect();
+    leads.shuffle(&mut dice);
+
+    let conversions = tokio::spawn({
+        let (api, leads) = (api.clone(), leads.clone());
+        async move {
+            futures_util::stream::iter(&leads)
+                .for_each_concurrent(8, |id| convert(&api, id))
+                .await;
+        }
+    });
+    let mut victims = VICTIMS;
+    victims.shuffle(&mut dice);
+    // One dies whenever so many are converted: anywhere, but each in a part of its own.
+    let part = MANY / (VICTIMS.len() + 1);
+    for (n, victim) in victims.into_iter().enumerate() {
+        let death = n * part + dice.random_range(1..part);
+        eventually(120, "conversions go on", async || {
+            converted(&api).await >= death as u64
+        })
+        .await;
+        suite.kill(victim).await;
+        let killed = Instant::now();
+        suite.revive(victim).await;
+        eprintln!(
+            "  {victim} was killed after {death} and is back after {:?}",
+            killed.elapsed()
+        );
+    }
+    conversions.await.unwrap();
+    eventually(180, "every lead is converted", async || {
+        converted(&api).await == MANY as u64
+    })
+    .await;
+    suite.quiet().await;
+    check(suite, &api, &leads).await;
+    eprintln!(
+        "  {MANY} conversions and {} deaths took {:?}",
+        VICTIMS.len(),
+        began.elapsed()
+    );
+}
+
+/// Asks for a conversion until somebody takes it, as a person would who is told that a service is down.
+async fn convert(api: &Api, id: &str) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let request = api.request(Method::POST, &format!("/leads/{id}/convert/"));
+        let answer = api.attempt(request.json(&json!({"wait_seconds": 1}))).await;
+        match answer.as_ref().map(|answer| answer.status.as_u16()) {
+            Ok(200 | 202) => return,
+            // Nobody answers while the gateway is dead.
+            Ok(503) | Err(_) => {}
+            Ok(status) => panic!("{status}: {answer:?}"),
+        }
+        assert!(Instant::now() < deadline, "the services stay away: {answer:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn id(record: &Value) -> String {
+    record["id"].as_str().unwrap().to_owned()
+}
+
 async fn converted(api: &Api) -> u64 {
     let answer = api.get("/leads/?status=converted&page_size=1").await;
     if answer.status == 200 {
@@ -107,12 +196,7 @@ async fn check(suite: &Suite, api: &Api, leads: &[String]) {
     assert_eq!(accounts.len(), 10, "one account a company");
     assert_eq!(contacts.len(), leads.len());
     assert_eq!(deals.len(), leads.len());
-    let ids = |records: &[Value]| -> HashSet<String> {
-        records
-            .iter()
-            .map(|record| record["id"].as_str().unwrap().to_owned())
-            .collect()
-    };
+    let ids = |records: &[Value]| -> HashSet<String> { records.iter().map(id).collect() };
     let (account_ids, mut contact_ids, mut deal_ids) = (ids(&accounts), ids(&contacts), ids(&deals));
     for id in leads {
         let lead = api.get(&format!("/leads/{id}/")).await.expect(200);
@@ -156,6 +240,14 @@ async fn check(suite: &Suite, api: &Api, leads: &[String]) {
 }
 
 async fn all(api: &Api, resource: &str) -> Vec<Value> {
-    let page = api.get(&format!("/{resource}/?page_size=200")).await.expect(200);
-    page[resource].as_array().unwrap().clone()
+    let (mut records, mut token) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/{resource}/?page_size=200&page_token={token}");
+        let page = api.get(&path).await.expect(200);
+        records.extend_from_slice(page[resource].as_array().unwrap());
+        token = page["next_page_token"].as_str().unwrap_or_default().to_owned();
+        if token.is_empty() {
+            return records;
+        }
+    }
 }
