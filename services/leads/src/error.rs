@@ -37,6 +37,9 @@ pub enum Error {
     /// A step of the conversion can't be done, and what it had done is taken back.
     #[error("{0}")]
     ConversionFailed(String),
+    /// Its conversion, one of many, was begun and not waited for to its end.
+    #[error("The lead's conversion goes on and will end by itself; ask for it later.")]
+    ConversionGoesOn,
     /// Its conversion is being taken back.
     #[error("The lead's conversion is being taken back; wait until that has ended.")]
     Undoing,
@@ -64,6 +67,7 @@ impl Error {
             Self::Converting => "lead_converting",
             Self::NeverConverted => "not_found",
             Self::ConversionFailed(_) => "conversion_failed",
+            Self::ConversionGoesOn => "conversion_running",
             Self::Undoing => "lead_converting",
             Self::NotConverted(_) => "wrong_state",
             Self::ReasonRequired => "required",
@@ -83,7 +87,7 @@ impl From<Error> for chassis::Error {
             Error::Converted => {
                 Self::conflict(code, detail).with_member("state", LeadStatus::Converted.word())
             }
-            Error::Converting => {
+            Error::Converting | Error::ConversionGoesOn => {
                 Self::conflict(code, detail).with_member("state", LeadStatus::Converting.word())
             }
             Error::NeverConverted => Self::new(chassis::Kind::NotFound, code, detail),

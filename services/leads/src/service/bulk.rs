@@ -26,8 +26,10 @@ use crate::{
 
 /// Conversions that are at work at a time.
 const AT_A_TIME: usize = 32;
-/// How long to wait for the end of each; it goes on when nobody waits any more.
-const PATIENCE: i32 = 10;
+/// How many seconds to wait for the end of each; it goes on when nobody waits any more, and the answer says so.
+const PATIENCE: i64 = 10;
+/// So many seconds after the beginning nothing is waited for any more: the answer must come in time.
+const LONGEST: i64 = 40;
 
 /// What many leads can do that no other kind of record can.
 pub enum Many {
@@ -175,16 +177,9 @@ impl Actor for Leads {
     ) -> Option<Vec<(Uuid, Error)>> {
         let Many::Convert = step else { return None };
         let convert = |id: Uuid| async move {
-            let wish = Wish::of(v1::ConvertLeadRequest {
-                id: id.to_string(),
-                wait_seconds: Some(PATIENCE),
-                ..v1::ConvertLeadRequest::default()
-            });
-            let converted = match wish {
-                Ok(wish) => self.convert(caller, &wish, now).await.map(|_| ()),
-                Err(error) => Err(error),
-            };
-            converted.err().map(|error| (id, error))
+            let left = LONGEST - (OffsetDateTime::now_utc() - now).whole_seconds();
+            let converted = self.convert_one(caller, id, left.clamp(0, PATIENCE), now);
+            converted.await.err().map(|error| (id, error))
         };
         let refused = stream::iter(ids.iter().copied())
             .map(convert)
@@ -195,6 +190,27 @@ impl Actor for Leads {
 }
 
 impl Leads {
+    /// Converts one of many as nobody had to say anything about it.
+    async fn convert_one(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        patience: i64,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        let wish = Wish::of(v1::ConvertLeadRequest {
+            id: id.to_string(),
+            wait_seconds: i32::try_from(patience).ok(),
+            ..v1::ConvertLeadRequest::default()
+        })?;
+        let (conversion, _) = self.convert(caller, &wish, now).await?;
+        if conversion.has_ended() {
+            Ok(())
+        } else {
+            Err(error::Error::ConversionGoesOn.into())
+        }
+    }
+
     async fn place_many(
         &self,
         tx: &mut TenantTx,

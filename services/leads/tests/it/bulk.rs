@@ -198,3 +198,21 @@ async fn leads_that_convert_are_left_alone() {
     assert_eq!(result.succeeded, 1);
     assert_eq!(read(&world, &one).await.tags, ["x"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversion_that_still_goes_on_has_not_succeeded() {
+    let world = World::new().await;
+    let one = world.create(named("One")).await.unwrap().id;
+    // Nobody here does the other services' part, so it never ends.
+    let result = run(&world, "convert", &[&one], BulkParams::default())
+        .await
+        .unwrap();
+    assert_eq!((result.matched, result.succeeded, result.failed), (1, 0, 1));
+    let failure = &result.failures[0];
+    assert_eq!(
+        (failure.id.as_str(), failure.code.as_str()),
+        (one.as_str(), "conversion_running")
+    );
+    assert!(failure.message.contains("goes on"), "{failure:?}");
+    assert_eq!(read(&world, &one).await.status(), v1::LeadStatus::Converting);
+}
