@@ -16,7 +16,9 @@ use libtest_mimic::{Arguments, Trial};
 
 mod auth;
 mod bad_input;
+mod bulk;
 mod conversion;
+mod dead_letters;
 mod deals;
 mod delivery;
 mod exporting;
@@ -53,9 +55,11 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         exporting::trials(suite),
         bad_input::trials(suite),
         texts::trials(suite),
+        bulk::trials(suite),
         conversion::trials(suite),
         deals::trials(suite),
         delivery::trials(suite),
+        dead_letters::trials(suite),
         tenancy::trials(suite),
         territories::trials(suite),
         tracing::trials(suite),
