@@ -3,6 +3,7 @@
 mod conversions;
 mod fate;
 mod imports;
+mod merges;
 mod undo;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     [
         conversions::trials(suite),
         imports::trials(suite),
+        merges::trials(suite),
         undo::trials(suite),
     ]
     .into_iter()
