@@ -40,7 +40,7 @@ pub(super) async fn batch<I: Importer>(
     upto: i64,
 ) -> Result<Batch, Error> {
     let fields = fields::of::<I::Record>(tx, apply.claim.company_id).await?;
-    let drafter = Drafter::of(&apply.plan, &job.header, fields, apply.caller)?;
+    let drafter = Drafter::of(&apply.plan, &job.header, &fields, apply.caller)?;
     let mut batch = Batch::default();
     // Rows of one file that match each other: the first one makes the record, the next ones change it.
     let mut made: HashMap<String, Uuid> = HashMap::new();

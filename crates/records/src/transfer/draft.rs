@@ -130,7 +130,7 @@ impl Drafter {
     pub(super) fn of(
         plan: &Plan,
         header: &[String],
-        fields: Arc<Fields>,
+        fields: &Arc<Fields>,
         caller: &Caller,
     ) -> Result<Self, Error> {
         let kind = fields.description();

@@ -39,7 +39,7 @@ type Refused = (usize, Fault);
 
 impl OwnCells {
     /// For this plan. A default that the field refuses is told.
-    pub(super) fn of(plan: &Plan, header: &[String], fields: Arc<Fields>, errors: &mut FieldErrors) -> Self {
+    pub(super) fn of(plan: &Plan, header: &[String], fields: &Arc<Fields>, errors: &mut FieldErrors) -> Self {
         let own = |name: &str| {
             fields
                 .position(name)
@@ -62,7 +62,7 @@ impl OwnCells {
             currency: plan.currency.clone(),
             clear_blanks: plan.clear_blanks,
             day_order: plan.day_order,
-            fields: Arc::clone(&fields),
+            fields: Arc::clone(fields),
         };
         let mut given = Vec::new();
         for (name, text) in &plan.defaults {

@@ -126,7 +126,7 @@ impl<R: Record> Sheet<R> {
         }
         let header = header.readable();
         let mapping = plan.read_header(&header, &options.mapping, fields)?;
-        let drafter = Drafter::of(&plan, &header, Arc::clone(fields), caller)?;
+        let drafter = Drafter::of(&plan, &header, fields, caller)?;
         Ok(Self {
             header,
             mapping,

@@ -199,7 +199,7 @@ impl<I: Importer> Upload<'_, I> {
     async fn begin(&mut self, header: Vec<String>) -> Result<Progress<I::Record>, Error> {
         let fields = Arc::clone(&self.fields);
         let mapping = self.plan.read_header(&header, &self.options.mapping, &fields)?;
-        let drafter = Drafter::of(&self.plan, &header, fields, self.caller)?;
+        let drafter = Drafter::of(&self.plan, &header, &fields, self.caller)?;
         let mut tx = self.db.begin(self.caller).await?;
         job::note_header(&mut tx, self.claim, &self.plan, &header, &mapping).await?;
         tx.commit().await?;

@@ -40,14 +40,10 @@ fn conversion(request: &AccountStepRequested) -> String {
 
 async fn step(world: &World, request: &AccountStepRequested) {
     let mut tx = world.begin().await;
-    saga::step(
-        &mut tx,
-        world.company,
-        &Step::of(request.clone()),
-        OffsetDateTime::now_utc(),
-    )
-    .await
-    .unwrap();
+    let (step, now) = (Step::of(request.clone()), OffsetDateTime::now_utc());
+    Box::pin(saga::step(&mut tx, world.company, &step, now))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 

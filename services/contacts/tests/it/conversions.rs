@@ -39,14 +39,10 @@ fn request(email: Option<&str>) -> ContactStepRequested {
 
 async fn step(world: &World, request: &ContactStepRequested) {
     let mut tx = world.begin().await;
-    saga::step(
-        &mut tx,
-        world.company,
-        &Step::of(request.clone()),
-        OffsetDateTime::now_utc(),
-    )
-    .await
-    .unwrap();
+    let (step, now) = (Step::of(request.clone()), OffsetDateTime::now_utc());
+    Box::pin(saga::step(&mut tx, world.company, &step, now))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -84,7 +84,7 @@ impl Change {
         let mut unknown = FieldErrors::new();
         let mut pipeline = before.clone();
         if let Some(name) = name {
-            pipeline.name = line("name", "name", name, &mut errors);
+            pipeline.name = line("name", "name", &name, &mut errors);
         }
         pipeline.is_default = is_default.unwrap_or(before.is_default);
         if let Some(given) = stages {
@@ -165,7 +165,7 @@ fn read_stages(
         };
         let stage = Stage {
             id,
-            name: line("name", &path("name"), name, errors),
+            name: line("name", &path("name"), &name, errors),
             probability: number(&whole(0, 100), &path("probability"), probability, errors),
             rotting_days: rotting_days
                 .map(|days| number(&whole(1, 36_500), &path("rotting_days"), days, errors)),
@@ -176,7 +176,7 @@ fn read_stages(
 }
 
 /// A required text of one line without blanks around it, judged as those of records are.
-fn line(name: &'static str, path: &str, given: String, errors: &mut FieldErrors) -> String {
+fn line(name: &'static str, path: &str, given: &str, errors: &mut FieldErrors) -> String {
     let leaf = Leaf::new(name, LeafKind::Text(Form::Line), false, &text(100));
     match leaf.admit(Value::Text(given.trim().to_owned())) {
         Ok(Value::Text(text)) => return text,

@@ -45,14 +45,10 @@ fn request(deal: ConvertLeadDeal) -> DealStepRequested {
 
 async fn step(world: &World, request: &DealStepRequested) {
     let mut tx = world.begin().await;
-    saga::step(
-        &mut tx,
-        world.company,
-        &Step::of(request.clone()),
-        OffsetDateTime::now_utc(),
-    )
-    .await
-    .unwrap();
+    let (step, now) = (Step::of(request.clone()), OffsetDateTime::now_utc());
+    Box::pin(saga::step(&mut tx, world.company, &step, now))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -102,15 +102,13 @@ impl LeadHistoryService for Grpc {
     ) -> Answer<v1::UnmergeLeadResponse> {
         let caller = Caller::of(&request)?;
         let v1::UnmergeLeadRequest { id, merge_id } = request.into_inner();
+        let merges = self.leads.merges();
+        // In a box: it holds several whole leads.
         let Unmerged {
             record,
             restored,
             lost,
-        } = self
-            .leads
-            .merges()
-            .unmerge(&caller, &id, &merge_id, now())
-            .await?;
+        } = Box::pin(merges.unmerge(&caller, &id, &merge_id, now())).await?;
         Ok(Response::new(v1::UnmergeLeadResponse {
             lead: Some(record.into_message()),
             restored: restored.into_iter().map(Record::into_message).collect(),
