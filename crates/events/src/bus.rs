@@ -188,3 +188,15 @@ impl Arrival {
         }
     }
 }
+
+/// Says of messages of one subscription that their effect is committed.
+pub(crate) async fn settle_done(arrivals: Vec<Arrival>) -> Result<(), Away> {
+    let mut over_the_broker = Vec::new();
+    for arrival in arrivals {
+        match arrival {
+            Arrival::Amqp(arrival) => over_the_broker.push(*arrival),
+            Arrival::InProcess(arrival) => arrival.settle(Verdict::Done),
+        }
+    }
+    AmqpArrival::settle_done(over_the_broker).await
+}

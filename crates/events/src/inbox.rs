@@ -1,5 +1,6 @@
 //! Messages whose effect is here already.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use kontor_chassis::{Error, db::TenantTx};
@@ -9,20 +10,28 @@ use tracing::Instrument;
 /// No transport brings a message again after so long.
 pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Notes a message in the transaction of its effect. False: it was here before, and its effect is there.
-pub(crate) async fn note(tx: &mut TenantTx, consumer: &str, message_id: &str) -> Result<bool, Error> {
+/// Notes messages in the transaction of their effect. Answers those that were not here before; the effect of the others is
+/// there.
+pub(crate) async fn note(
+    tx: &mut TenantTx,
+    consumer: &str,
+    message_ids: Vec<&str>,
+) -> Result<HashSet<String>, Error> {
     let span = tx.statement("inbox.note");
-    let noted = sqlx::query(
+    let noted: Vec<String> = sqlx::query_scalar(
         "insert into inbox (consumer, message_id)
-         values ($1, $2)
-         on conflict on constraint inbox_pk do nothing",
+         select $1, told.id
+         from unnest($2::text[]) as told (id)
+         order by told.id
+         on conflict on constraint inbox_pk do nothing
+         returning message_id",
     )
     .bind(consumer)
-    .bind(message_id)
-    .execute(&mut **tx)
+    .bind(message_ids)
+    .fetch_all(&mut **tx)
     .instrument(span)
     .await?;
-    Ok(noted.rows_affected() == 1)
+    Ok(noted.into_iter().collect())
 }
 
 /// Forgets messages that can't come again.

@@ -14,8 +14,9 @@
 //! the transaction that makes it true.
 //!
 //! # How to hear something
-//! Implement [`Handle`] for the message, name it in the service's [`Consumer`], and among what the service is said to hear
-//! ([`Bus::announce`]), so that its queue is there before anything is told.
+//! Implement [`Handle`] for the message (or [`HandleTogether`], when the service only keeps up with what others do), name it
+//! in the service's [`Consumer`], and among what the service is said to hear ([`Bus::announce`]), so that its queue is there
+//! before anything is told.
 
 mod amqp;
 mod audience;
@@ -32,7 +33,7 @@ pub mod timers;
 mod trace;
 
 pub use bus::{Bus, BusError};
-pub use consumer::{Consumer, Delivery, Handle};
+pub use consumer::{Consumer, Delivery, Handle, HandleTogether};
 pub use dead::{DeadLetter, DeadLetters};
 pub use outgoing::{Headers, Outgoing, name_of};
 pub use relay::Relay;

@@ -35,6 +35,9 @@ const WORKERS: usize = 2;
 const POLL: Duration = Duration::from_secs(2);
 /// So long a fact waits for the first queue that wants it, when services start one after the other.
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
+/// After a window of facts alone, so long more of them may gather: told together they cost all who hear them less. Nobody
+/// waits for a fact; a request is on its way at once, or so much later when it comes behind facts.
+const GATHERING: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// When the service stops, so long a window may still wait for the bus. What is not taken then stays in the outbox.
@@ -62,6 +65,17 @@ struct Row {
     headers: Json<Headers>,
     created_at: OffsetDateTime,
     attempts: i32,
+}
+
+/// What a window held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Facts,
+    /// Also something that somebody waits for.
+    Requests,
+    /// As much as it can: there may be more.
+    Full,
 }
 
 impl Relay {
@@ -138,12 +152,15 @@ impl Worker {
             }
             loop {
                 match self.window().await {
-                    Ok(more) => {
+                    Ok(told) => {
                         pause = FIRST_PAUSE;
                         if std::mem::take(&mut away) {
                             tracing::info!(service = %self.service, "messages are told again");
                         }
-                        if !more || self.shutdown.is_cancelled() {
+                        if told == Told::Facts {
+                            let _ = tokio::time::timeout(GATHERING, self.shutdown.cancelled()).await;
+                        }
+                        if told != Told::Full || self.shutdown.is_cancelled() {
                             break;
                         }
                         // The rest may be enough for two.
@@ -164,14 +181,15 @@ impl Worker {
         }
     }
 
-    /// Tells one window. True: there may be more.
-    async fn window(&self) -> Result<bool, Error> {
+    /// Tells one window.
+    async fn window(&self) -> Result<Told, Error> {
         let size = if self.bus.keeps_the_dead() {
             WINDOW_IN_PROCESS
         } else {
             WINDOW
         };
-        let mut tx = self.db.unscoped().await?;
+        // A server that crashes may forget that these were told: then they are told again, and known by their ids.
+        let mut tx = self.db.unscoped_lazily().await?;
         let mut rows: Vec<Row> = sqlx::query_as(
             "with next as (
                  select id
@@ -191,7 +209,7 @@ impl Worker {
         .fetch_all(&mut *tx)
         .await?;
         if rows.is_empty() {
-            return Ok(false);
+            return Ok(Told::Nothing);
         }
         rows.sort_by_key(|row| row.id);
         let messages: Vec<Message> = rows.iter_mut().map(message).collect();
@@ -199,7 +217,7 @@ impl Worker {
             told = self.bus.publish(&messages) => {
                 told.map_err(|away| Error::unavailable("the broker").with_source(away))?
             }
-            () = self.too_late() => return Ok(false),
+            () = self.too_late() => return Ok(Told::Nothing),
         };
         let kept = self.sort_out(&rows, &messages, &fates);
         kept.put_back(&mut tx).await?;
@@ -211,7 +229,13 @@ impl Worker {
                 wake.notify_one();
             });
         }
-        Ok(i64::try_from(rows.len()).is_ok_and(|told| told == size))
+        Ok(if i64::try_from(rows.len()).is_ok_and(|told| told == size) {
+            Told::Full
+        } else if rows.iter().any(|row| row.headers.addressed) {
+            Told::Requests
+        } else {
+            Told::Facts
+        })
     }
 
     async fn too_late(&self) {

@@ -1,7 +1,7 @@
 //! What accounts reacts to. What it tells stands in `account_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
+use kontor_events::{Bus, Consumer, Delivery, Handle, HandleTogether, name_of};
 use kontor_proto::{
     contacts::v1::ContactsChanged,
     deals::v1::DealsChanged,
@@ -10,6 +10,7 @@ use kontor_proto::{
 };
 use kontor_records::{handover, implied::MEMBER, refs, saga, territories::Progress, write};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     service::{convert::Step, counting},
@@ -38,8 +39,8 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<LeadTerritoryMovesProgressed>(Reactions)
-        .on::<ContactsChanged>(Reactions)
-        .on::<DealsChanged>(Reactions)
+        .together::<ContactsChanged>(Reactions)
+        .together::<DealsChanged>(Reactions)
         .spawn();
 }
 
@@ -105,19 +106,20 @@ impl Handle<LeadTerritoryMovesProgressed> for Reactions {
     }
 }
 
-impl Handle<ContactsChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ContactsChanged,
-    ) -> Result<(), Error> {
-        counting::contacts(tx, delivery.company()?, &event.changes).await
-    }
+macro_rules! counted {
+    ($($event:ident by $count:path),+) => {$(
+        impl HandleTogether<$event> for Reactions {
+            async fn handle_together(
+                &self,
+                tx: &mut TenantTx,
+                company: Uuid,
+                told: Vec<(Delivery, $event)>,
+            ) -> Result<(), Error> {
+                let changes: Vec<_> = told.into_iter().flat_map(|(_, event)| event.changes).collect();
+                $count(tx, company, &changes).await
+            }
+        }
+    )+};
 }
 
-impl Handle<DealsChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: DealsChanged) -> Result<(), Error> {
-        counting::deals(tx, delivery.company()?, &event.changes).await
-    }
-}
+counted!(ContactsChanged by counting::contacts, DealsChanged by counting::deals);

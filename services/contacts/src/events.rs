@@ -1,7 +1,7 @@
 //! What contacts reacts to. What it tells stands in `contact_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
+use kontor_events::{Bus, Consumer, Delivery, Handle, HandleTogether, name_of};
 use kontor_proto::{
     accounts::v1::{AccountsChanged, AccountsMerged, TerritoriesChanged},
     identity::v1::{MembersChanged, RecordsHandedOver},
@@ -15,6 +15,7 @@ use kontor_records::{
     write,
 };
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{model::Contact, service::convert::Step, store};
 
@@ -39,7 +40,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<ConversionUndoRequested>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
-        .on::<AccountsChanged>(Reactions)
+        .together::<AccountsChanged>(Reactions)
         .on::<AccountsMerged>(Reactions)
         .on::<TerritoriesChanged>(Reactions)
         .spawn();
@@ -93,16 +94,16 @@ impl Handle<MembersChanged> for Reactions {
     }
 }
 
-impl Handle<AccountsChanged> for Reactions {
-    async fn handle(
+impl HandleTogether<AccountsChanged> for Reactions {
+    async fn handle_together(
         &self,
         tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: AccountsChanged,
+        company: Uuid,
+        told: Vec<(Delivery, AccountsChanged)>,
     ) -> Result<(), Error> {
-        let company = delivery.company()?;
-        refs::apply(tx, company, "account", &event.changes).await?;
-        let ids = event.changes.iter().map(|change| write::parse_id(&change.id));
+        let changes: Vec<_> = told.into_iter().flat_map(|(_, event)| event.changes).collect();
+        refs::apply(tx, company, "account", &changes).await?;
+        let ids = changes.iter().map(|change| write::parse_id(&change.id));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         Ok(store::name_accounts(tx, company, &ids).await?)
     }

@@ -1,7 +1,7 @@
 //! What deals reacts to. What it tells stands in `deal_events.proto` and is written with the change itself.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
+use kontor_events::{Bus, Consumer, Delivery, Handle, HandleTogether, name_of};
 use kontor_proto::{
     accounts::v1::{AccountsChanged, AccountsMerged},
     contacts::v1::{ContactsChanged, ContactsMerged},
@@ -10,6 +10,7 @@ use kontor_proto::{
 };
 use kontor_records::{handover, implied::MEMBER, merge, refs, saga};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     model::Deal,
@@ -46,11 +47,11 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<CurrenciesChanged>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
-        .on::<AccountsChanged>(Reactions)
+        .together::<AccountsChanged>(Reactions)
         .on::<AccountsMerged>(Reactions)
-        .on::<ContactsChanged>(Reactions)
+        .together::<ContactsChanged>(Reactions)
         .on::<ContactsMerged>(Reactions)
-        .on::<LeadsChanged>(Reactions)
+        .together::<LeadsChanged>(Reactions)
         .on::<LeadsMerged>(Reactions)
         .spawn();
 }
@@ -139,33 +140,27 @@ impl Handle<CurrenciesChanged> for Reactions {
     }
 }
 
-impl Handle<AccountsChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: AccountsChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, "account", &event.changes).await
-    }
+macro_rules! named {
+    ($($event:ident as $kind:literal),+) => {$(
+        impl HandleTogether<$event> for Reactions {
+            async fn handle_together(
+                &self,
+                tx: &mut TenantTx,
+                company: Uuid,
+                told: Vec<(Delivery, $event)>,
+            ) -> Result<(), Error> {
+                let changes: Vec<_> = told.into_iter().flat_map(|(_, event)| event.changes).collect();
+                refs::apply(tx, company, $kind, &changes).await
+            }
+        }
+    )+};
 }
 
-impl Handle<ContactsChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ContactsChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, "contact", &event.changes).await
-    }
-}
-
-impl Handle<LeadsChanged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: LeadsChanged) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, "lead", &event.changes).await
-    }
-}
+named!(
+    AccountsChanged as "account",
+    ContactsChanged as "contact",
+    LeadsChanged as "lead"
+);
 
 impl Handle<AccountsMerged> for Reactions {
     async fn handle(

@@ -4,7 +4,7 @@
 //! moments and can't lack what happened.
 
 use kontor_chassis::{Error, Host, TenantTx};
-use kontor_events::{Bus, Consumer, Delivery, Handle, name_of};
+use kontor_events::{Bus, Consumer, Delivery, HandleTogether, Headers, name_of};
 use kontor_proto::accounts::v1::{AccountsChanged, TerritoriesChanged};
 use kontor_proto::activities::v1::ActivitiesChanged;
 use kontor_proto::contacts::v1::ContactsChanged;
@@ -34,12 +34,12 @@ pub fn hears() -> Vec<String> {
 /// Begins to hear, until the service shuts down.
 pub(crate) fn listen(host: &Host, bus: &Bus) {
     Consumer::new(host, bus)
-        .on::<AccountsChanged>(Notes)
-        .on::<ContactsChanged>(Notes)
-        .on::<LeadsChanged>(Notes)
-        .on::<DealsChanged>(Notes)
-        .on::<ActivitiesChanged>(Notes)
-        .on::<TerritoriesChanged>(Notes)
+        .together::<AccountsChanged>(Notes)
+        .together::<ContactsChanged>(Notes)
+        .together::<LeadsChanged>(Notes)
+        .together::<DealsChanged>(Notes)
+        .together::<ActivitiesChanged>(Notes)
+        .together::<TerritoriesChanged>(Notes)
         .spawn();
 }
 
@@ -48,9 +48,15 @@ struct Notes;
 
 macro_rules! notes {
     ($($event:ident of $resource:literal),+) => {$(
-        impl Handle<$event> for Notes {
-            async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: $event) -> Result<(), Error> {
-                note(tx, delivery, $resource, event.changes).await
+        impl HandleTogether<$event> for Notes {
+            async fn handle_together(
+                &self,
+                tx: &mut TenantTx,
+                company: Uuid,
+                told: Vec<(Delivery, $event)>,
+            ) -> Result<(), Error> {
+                let told = told.into_iter().map(|(delivery, event)| (delivery, event.changes));
+                note(tx, company, $resource, told).await
             }
         }
     )+};
@@ -64,51 +70,63 @@ notes!(
     ActivitiesChanged of "activity"
 );
 
-impl Handle<TerritoriesChanged> for Notes {
-    async fn handle(
+impl HandleTogether<TerritoriesChanged> for Notes {
+    async fn handle_together(
         &self,
         tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: TerritoriesChanged,
+        company: Uuid,
+        told: Vec<(Delivery, TerritoriesChanged)>,
     ) -> Result<(), Error> {
-        let changes = event.changes.into_iter().filter_map(|told| told.change);
-        note(tx, delivery, "territory", changes.collect()).await
+        let told = told.into_iter().map(|(delivery, event)| {
+            let changes = event.changes.into_iter().filter_map(|told| told.change);
+            (delivery, changes.collect())
+        });
+        note(tx, company, "territory", told).await
     }
 }
 
 async fn note(
     tx: &mut TenantTx,
-    delivery: &Delivery,
+    company: Uuid,
     resource: &str,
-    changes: Vec<RecordChange>,
+    told: impl Iterator<Item = (Delivery, Vec<RecordChange>)>,
 ) -> Result<(), Error> {
-    let Some(first) = changes.first() else {
-        return Ok(());
-    };
-    // The changes of one event were made by one person in one transaction.
-    let doer = Doer {
-        company_id: delivery.company()?,
+    let deeds: Vec<(Doer, Vec<Deed>)> = told
+        .filter_map(|(delivery, changes)| {
+            let doer = doer(company, delivery, changes.first()?);
+            let deeds = changes.into_iter().map(|change| Deed {
+                fields: change.fields,
+                ..Deed::on(resource, &change.action, change.id, change.name).of_version(change.version)
+            });
+            Some((doer, deeds.collect()))
+        })
+        .collect();
+    let deeds: Vec<(&Doer, &Deed)> = deeds
+        .iter()
+        .flat_map(|(doer, deeds)| deeds.iter().map(move |deed| (doer, deed)))
+        .collect();
+    Ok(store::audit::append_all(tx, company, &deeds).await?)
+}
+
+/// The changes of one event were made by one person in one transaction.
+fn doer(company_id: Uuid, delivery: Delivery, first: &RecordChange) -> Doer {
+    let Headers {
+        device,
+        address,
+        time,
+        ..
+    } = delivery.headers;
+    Doer {
+        company_id,
         user_id: first.by.as_deref().and_then(|by| by.parse::<Uuid>().ok()),
-        origin: Origin {
-            device: delivery.headers.device.clone(),
-            address: delivery.headers.address.clone(),
-        },
+        origin: Origin { device, address },
         at: first
             .at
             .and_then(|at| {
                 let second = OffsetDateTime::from_unix_timestamp(at.seconds).ok()?;
                 Some(second + Duration::nanoseconds(at.nanos.into()))
             })
-            .or(delivery.headers.time)
+            .or(time)
             .unwrap_or_else(OffsetDateTime::now_utc),
-    };
-    let deeds: Vec<Deed> = changes
-        .into_iter()
-        .map(|change| Deed {
-            fields: change.fields,
-            ..Deed::on(resource, &change.action, change.id, change.name).of_version(change.version)
-        })
-        .collect();
-    store::audit::append(tx, &doer, &deeds).await?;
-    Ok(())
+    }
 }

@@ -115,6 +115,15 @@ impl Db {
         self.writing(&tenant_tx::begin_text(false, None)).await
     }
 
+    /// As [`Self::unscoped`], but its commit doesn't wait for the disk: after a crash of the server it may never have
+    /// happened. For what is then done again without harm.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn unscoped_lazily(&self) -> Result<TenantTx, Error> {
+        self.writing("begin; set local synchronous_commit = off").await
+    }
+
     async fn writing(&self, text: &str) -> Result<TenantTx, Error> {
         let committed = Some(Arc::clone(&self.0.committed));
         TenantTx::begin(&self.0.pool, &self.0.schema, text, committed).await

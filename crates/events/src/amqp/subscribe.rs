@@ -1,13 +1,17 @@
 //! Hearing: the queue of a service, declared and consumed again whenever the connection was lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 use lapin::{
     Consumer,
     message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
-    types::FieldTable,
+    types::{DeliveryTag, FieldTable},
 };
 
 use super::{
@@ -31,6 +35,17 @@ pub(crate) struct AmqpSubscription {
     kinds: Vec<String>,
     prefetch: u16,
     consumer: Option<Consumer>,
+    unsettled: Unsettled,
+}
+
+/// The tags of what a channel has brought and what isn't settled yet.
+#[derive(Clone, Default)]
+struct Unsettled(Arc<Mutex<BTreeSet<DeliveryTag>>>);
+
+impl Unsettled {
+    fn tags(&self) -> MutexGuard<'_, BTreeSet<DeliveryTag>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(crate) struct AmqpArrival {
@@ -38,6 +53,7 @@ pub(crate) struct AmqpArrival {
     delivery: Delivery,
     amqp: Arc<Amqp>,
     queue: String,
+    unsettled: Unsettled,
 }
 
 impl AmqpSubscription {
@@ -48,6 +64,7 @@ impl AmqpSubscription {
             kinds,
             prefetch,
             consumer: None,
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -59,6 +76,7 @@ impl AmqpSubscription {
                 match consuming.await.unwrap_or_else(|_| Err(silent())) {
                     Ok(consumer) => {
                         self.consumer = Some(consumer);
+                        self.unsettled = Unsettled::default();
                         pause = FIRST_PAUSE;
                     }
                     Err(Away(reason)) => {
@@ -74,11 +92,13 @@ impl AmqpSubscription {
             match consumer.next().await {
                 Some(Ok(mut delivery)) => {
                     let payload = std::mem::take(&mut delivery.data);
+                    self.unsettled.tags().insert(delivery.delivery_tag);
                     return AmqpArrival {
                         message: envelope::message(&delivery.properties, payload),
                         delivery,
                         amqp: self.amqp.clone(),
                         queue: topology::queue(&self.service),
+                        unsettled: self.unsettled.clone(),
                     };
                 }
                 Some(Err(error)) => {
@@ -148,6 +168,44 @@ impl AmqpArrival {
                 self.delivery.ack(BasicAckOptions::default()).await
             }
         };
-        settled.map(drop).map_err(away)
+        settled.map_err(away)?;
+        // Only now: whatever acknowledges all up to a later one comes behind it.
+        self.unsettled.tags().remove(&self.tag());
+        Ok(())
+    }
+
+    /// Acknowledges several: by one word those before which the channel has brought nothing else that is unsettled.
+    pub(crate) async fn settle_done(arrivals: Vec<Self>) -> Result<(), Away> {
+        let Some(unsettled) = arrivals.last().map(|newest| newest.unsettled.clone()) else {
+            return Ok(());
+        };
+        // The channel may have been lost and made again in between, and tags begin anew with each.
+        let of_channel = |arrival: &Self| Arc::ptr_eq(&arrival.unsettled.0, &unsettled.0);
+        let own: BTreeSet<DeliveryTag> = arrivals
+            .iter()
+            .filter(|arrival| of_channel(arrival))
+            .map(Self::tag)
+            .collect();
+        let first_of_others = unsettled.tags().difference(&own).next().copied();
+        let (together, apart): (Vec<Self>, Vec<Self>) = arrivals.into_iter().partition(|arrival| {
+            of_channel(arrival) && first_of_others.is_none_or(|other| arrival.tag() < other)
+        });
+        let mut settled = Ok(());
+        if let Some(last) = together.iter().max_by_key(|arrival| arrival.tag()) {
+            let all = BasicAckOptions { multiple: true };
+            settled = last.delivery.ack(all).await.map(drop).map_err(away);
+            let mut tags = unsettled.tags();
+            for arrival in &together {
+                tags.remove(&arrival.tag());
+            }
+        }
+        for arrival in apart {
+            settled = settled.and(arrival.settle(Verdict::Done).await);
+        }
+        settled
+    }
+
+    fn tag(&self) -> DeliveryTag {
+        self.delivery.delivery_tag
     }
 }

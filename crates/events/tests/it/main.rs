@@ -5,4 +5,5 @@ mod between;
 mod breaking;
 mod dead;
 mod due;
+mod together;
 mod world;

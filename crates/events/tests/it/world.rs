@@ -185,7 +185,12 @@ impl Service {
 
     /// Begins to hear, and waits until the queue is bound: queues of earlier tests would take what is told before.
     pub(crate) async fn listen(&self, bus: &Bus, handler: impl Handle<Written>) {
-        Consumer::new(&self.host, bus).on(handler).spawn();
+        self.hear(bus, Consumer::new(&self.host, bus).on(handler)).await;
+    }
+
+    /// The same, of a consumer.
+    pub(crate) async fn hear(&self, bus: &Bus, consumer: Consumer) {
+        consumer.spawn();
         if format!("{bus:?}").contains("in-process") {
             return;
         }

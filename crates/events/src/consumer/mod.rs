@@ -1,32 +1,35 @@
-//! From the bus to a service: each message in a transaction of its own, with its note in the inbox.
+//! From the bus to a service: each message in a transaction of its own, with its note in the inbox. Facts that a service
+//! only keeps up with are handled together, as many as have come.
 
-use std::{
-    collections::HashMap, future::Future, marker::PhantomData, panic::AssertUnwindSafe, sync::Arc,
-    time::Duration,
-};
+mod handler;
+mod together;
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use kontor_chassis::{Caller, Db, Error, Host, Kind, db::TenantTx};
 use metrics::counter;
 use prost::Name;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument;
-use uuid::Uuid;
+use tracing::{Instrument, Span};
+
+pub use handler::{Delivery, Handle, HandleTogether};
 
 use crate::{
-    Bus, Headers,
+    Bus,
     bus::Arrival,
     inbox,
     message::{DELIVERY_LIMIT, Message, Verdict},
     trace,
 };
+use handler::{Each, Erased, Failure, Together};
 
-/// Messages handled at the same time by one process of a service.
+/// Messages handled at the same time by one process of a service, each by itself.
 const CONCURRENCY: u16 = 8;
 /// Handed out by the broker ahead of being handled.
-const PREFETCH: u16 = 4 * CONCURRENCY;
+const PREFETCH: u16 = 8 * CONCURRENCY;
 /// A handler that takes longer has hung.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
 /// So long a message that needs something that is away is kept here before it goes back to its queue. The broker closes
@@ -35,43 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Does what a message asks for.
-///
-/// `tx` belongs to the message's company and holds the inbox's note already; it is committed when this returns `Ok`.
-/// Unavailable means later, any other error means again, up to the delivery limit.
-pub trait Handle<E>: Send + Sync + 'static {
-    /// Handles one message.
-    fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: E,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
-}
-
-/// What is known of a message beside its content.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// Its id.
-    pub id: String,
-    /// Its full protobuf name.
-    pub kind: String,
-    /// What travelled beside it.
-    pub headers: Headers,
-}
-
-impl Delivery {
-    /// The tenant.
-    ///
-    /// # Errors
-    /// Invalid for a message that belongs to none, where one is needed.
-    pub fn company(&self) -> Result<Uuid, Error> {
-        self.headers
-            .company
-            .ok_or_else(|| Error::invalid("no_company", "The message belongs to no company."))
-    }
-}
-
 /// The consumer of a service: which messages it hears, and what it does then.
 pub struct Consumer {
     service: Arc<str>,
@@ -79,7 +45,17 @@ pub struct Consumer {
     bus: Bus,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-    handlers: HashMap<String, Vec<Box<dyn Erased>>>,
+    permits: Arc<Semaphore>,
+    handlers: HashMap<String, Handlers>,
+}
+
+/// What is done with messages of one type.
+#[derive(Default)]
+struct Handlers {
+    /// In this order, in one transaction.
+    all: Vec<Box<dyn Erased>>,
+    /// Those that have come are handled together.
+    together: bool,
 }
 
 impl Consumer {
@@ -92,6 +68,7 @@ impl Consumer {
             bus: bus.clone(),
             shutdown: host.shutdown.clone(),
             tasks: host.tasks.clone(),
+            permits: Arc::new(Semaphore::new(usize::from(CONCURRENCY))),
             handlers: HashMap::new(),
         }
     }
@@ -99,13 +76,20 @@ impl Consumer {
     /// Hears messages of type `E`. Several handlers of one type work in one transaction, in this order.
     #[must_use]
     pub fn on<E: prost::Message + Name + Default + 'static>(mut self, handler: impl Handle<E>) -> Self {
-        self.handlers
-            .entry(E::full_name())
-            .or_default()
-            .push(Box::new(Typed {
-                handler,
-                event: PhantomData,
-            }));
+        let handlers = self.handlers.entry(E::full_name()).or_default();
+        handlers.all.push(Box::new(Each::<E, _>::new(handler)));
+        self
+    }
+
+    /// Hears messages of type `E`, as many together as have come.
+    #[must_use]
+    pub fn together<E: prost::Message + Name + Default + 'static>(
+        mut self,
+        handler: impl HandleTogether<E>,
+    ) -> Self {
+        let handlers = self.handlers.entry(E::full_name()).or_default();
+        handlers.all.push(Box::new(Together::<E, _>::new(handler)));
+        handlers.together = true;
         self
     }
 
@@ -130,39 +114,45 @@ impl Consumer {
         let mut subscription = self.bus.subscribe(&self.service, kinds, PREFETCH);
         let tasks = self.tasks.clone();
         let consumer = Arc::new(self);
-        tasks.clone().spawn(async move {
-            let permits = Arc::new(Semaphore::new(usize::from(CONCURRENCY)));
+        // No more wait in it than the broker hands out.
+        let (gathered, gathering) = mpsc::unbounded_channel();
+        tasks.spawn(consumer.clone().gather(gathering));
+        tasks.spawn(async move {
             let shutdown = consumer.shutdown.clone();
             let hear = async {
-                // The semaphore is never closed, so a permit always comes.
-                while let Ok(permit) = permits.clone().acquire_owned().await {
+                loop {
                     let arrival = subscription.next().await;
-                    let consumer = consumer.clone();
-                    tasks.spawn(async move {
-                        consumer.take(arrival).await;
-                        drop(permit);
-                    });
+                    if consumer.waits_for_others(arrival.message()) {
+                        // Refused only when the service stops; then it comes again.
+                        let _ = gathered.send(arrival);
+                    } else {
+                        consumer.take_alone(arrival).await;
+                    }
                 }
             };
             shutdown.run_until_cancelled(hear).await;
         });
     }
 
+    /// Handles a message by itself, on a task of its own, as soon as there is room.
+    async fn take_alone(self: &Arc<Self>, arrival: Arrival) {
+        // The semaphore is never closed, so a permit always comes.
+        let Ok(permit) = self.permits.clone().acquire_owned().await else {
+            return;
+        };
+        let consumer = self.clone();
+        self.tasks.spawn(async move {
+            consumer.take(arrival).await;
+            drop(permit);
+        });
+    }
+
     /// Handles a message and says what became of it.
     async fn take(&self, arrival: Arrival) {
-        let message = arrival.message();
-        let span = tracing::info_span!(
-            "consume",
-            otel.name = format!("consume {}", message.kind),
-            otel.kind = "consumer",
-            messaging.system = "kontor",
-            messaging.message.id = message.id,
-            service = %self.service,
-        );
-        trace::go_on(&span, message.headers.traceparent.as_deref());
+        let span = self.span(arrival.message());
         async {
             let verdict = self.handle(arrival.message()).await;
-            self.count(verdict);
+            self.count(verdict, 1);
             if let Err(away) = arrival.settle(verdict).await {
                 // It comes again, and the inbox knows it.
                 tracing::debug!(service = %self.service, %away, "a message could not be settled");
@@ -172,17 +162,30 @@ impl Consumer {
         .await;
     }
 
+    fn span(&self, message: &Message) -> Span {
+        let span = tracing::info_span!(
+            "consume",
+            otel.name = format!("consume {}", message.kind),
+            otel.kind = "consumer",
+            messaging.system = "kontor",
+            messaging.message.id = message.id,
+            service = %self.service,
+        );
+        trace::go_on(&span, message.headers.traceparent.as_deref());
+        span
+    }
+
     async fn handle(&self, message: &Message) -> Verdict {
         if message.id.is_empty() || message.kind.is_empty() {
             return self.give_up(message, "it has no type or no id").await;
         }
-        let Some(handlers) = self.handlers.get(&message.kind) else {
+        if !self.handlers.contains_key(&message.kind) {
             return self.give_up(message, "nobody here knows its type").await;
-        };
+        }
         let mut pause = FIRST_PAUSE;
         let began = tokio::time::Instant::now();
         loop {
-            let error = match self.attempt(message, handlers).await {
+            let error = match self.attempt(&[message]).await {
                 Ok(()) => return Verdict::Done,
                 Err(Failure::Undecodable) => return self.give_up(message, "it can't be decoded").await,
                 Err(Failure::Handler(error)) => error,
@@ -222,20 +225,23 @@ impl Consumer {
         Verdict::Again
     }
 
-    /// One attempt in one transaction.
-    async fn attempt(&self, message: &Message, handlers: &[Box<dyn Erased>]) -> Result<(), Failure> {
-        let delivery = Delivery {
-            id: message.id.clone(),
-            kind: message.kind.clone(),
-            headers: message.headers.clone(),
+    /// One attempt at messages of one type and one company, in one transaction.
+    async fn attempt(&self, messages: &[&Message]) -> Result<(), Failure> {
+        let Some(first) = messages.first() else {
+            return Ok(());
         };
         let work = async {
-            let mut tx = self.begin(message).await?;
-            if !inbox::note(&mut tx, &self.service, &message.id).await? {
+            let mut tx = self.begin(first).await?;
+            let ids = messages.iter().map(|message| message.id.as_str()).collect();
+            let mut new = inbox::note(&mut tx, &self.service, ids).await?;
+            let new = messages.iter().filter(|message| new.remove(&message.id));
+            let told: Vec<_> = new.map(|message| told(message)).collect();
+            if told.is_empty() {
                 return Ok(());
             }
-            for handler in handlers {
-                handler.call(&mut tx, &delivery, message.payload.clone()).await?;
+            let handlers = self.handlers.get(&first.kind);
+            for handler in handlers.into_iter().flat_map(|handlers| &handlers.all) {
+                handler.call(&mut tx, told.clone()).await?;
             }
             tx.commit().await?;
             Ok(())
@@ -273,14 +279,14 @@ impl Consumer {
         tx.commit().await
     }
 
-    fn count(&self, verdict: Verdict) {
-        let service = self.service.to_string();
-        match verdict {
-            Verdict::Done => counter!("kontor_events_consumed_total", "service" => service).increment(1),
-            Verdict::Again => counter!("kontor_events_failed_total", "service" => service).increment(1),
-            Verdict::Later => counter!("kontor_events_postponed_total", "service" => service).increment(1),
-            Verdict::Dead => counter!("kontor_events_dead_total", "service" => service).increment(1),
-        }
+    fn count(&self, verdict: Verdict, messages: u64) {
+        let name = match verdict {
+            Verdict::Done => "kontor_events_consumed_total",
+            Verdict::Again => "kontor_events_failed_total",
+            Verdict::Later => "kontor_events_postponed_total",
+            Verdict::Dead => "kontor_events_dead_total",
+        };
+        counter!(name, "service" => self.service.to_string()).increment(messages);
     }
 }
 
@@ -293,44 +299,11 @@ impl std::fmt::Debug for Consumer {
     }
 }
 
-enum Failure {
-    Undecodable,
-    Handler(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Handler(error)
-    }
-}
-
-/// A handler of any type of message.
-trait Erased: Send + Sync {
-    fn call<'a>(
-        &'a self,
-        tx: &'a mut TenantTx,
-        delivery: &'a Delivery,
-        payload: Bytes,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
-}
-
-struct Typed<E, H> {
-    handler: H,
-    event: PhantomData<fn() -> E>,
-}
-
-impl<E: prost::Message + Default + 'static, H: Handle<E>> Erased for Typed<E, H> {
-    fn call<'a>(
-        &'a self,
-        tx: &'a mut TenantTx,
-        delivery: &'a Delivery,
-        payload: Bytes,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
-        async move {
-            let event = E::decode(payload).map_err(|_| Failure::Undecodable)?;
-            self.handler.handle(tx, delivery, event).await?;
-            Ok(())
-        }
-        .boxed()
-    }
+fn told(message: &Message) -> (Delivery, Bytes) {
+    let delivery = Delivery {
+        id: message.id.clone(),
+        kind: message.kind.clone(),
+        headers: message.headers.clone(),
+    };
+    (delivery, message.payload.clone())
 }
