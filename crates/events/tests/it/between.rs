@@ -206,13 +206,13 @@ async fn a_fact_told_before_its_hearer_first_starts_is_heard(bus: Bus) {
         world.start(world.reader),
     );
     for service in [world.writer, world.reader] {
-        bus.announce(service, vec![name_of::<Asked>()]);
+        bus.announce(service, vec![name_of::<Happened>()]);
     }
     kontor_events::Consumer::new(&early.host, &bus)
-        .on::<Asked>(Answer)
+        .on::<Happened>(Answer)
         .spawn();
     writer.relay(&bus);
-    let fact = Asked {
+    let fact = Happened {
         text: "it is so".into(),
     };
     let mut tx = writer
@@ -235,7 +235,7 @@ async fn a_fact_told_before_its_hearer_first_starts_is_heard(bus: Bus) {
     }
     assert_eq!(late.count("select count(*) from effects").await, 0);
     kontor_events::Consumer::new(&late.host, &bus)
-        .on::<Asked>(Answer)
+        .on::<Happened>(Answer)
         .spawn();
     for service in [&early, &late] {
         service.until("select count(*) from effects", 1).await;
@@ -266,6 +266,24 @@ struct Asked {
 impl prost::Name for Asked {
     const NAME: &'static str = "Asked";
     const PACKAGE: &'static str = "kontor.writer.v1";
+}
+
+/// A fact, of a type of its own: the queues that hear it stay bound, and would take the other tests' requests.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Happened {
+    #[prost(string, tag = "1")]
+    text: String,
+}
+
+impl prost::Name for Happened {
+    const NAME: &'static str = "Happened";
+    const PACKAGE: &'static str = "kontor.writer.v1";
+}
+
+impl Handle<Happened> for Answer {
+    async fn handle(&self, tx: &mut TenantTx, _: &Delivery, event: Happened) -> Result<(), Error> {
+        keep(tx, &event.text).await
+    }
 }
 
 struct Answer;
