@@ -73,8 +73,7 @@ impl Accounts {
     /// # Errors
     /// Invalid names every bad parameter.
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Account>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        query::list::<Account>(&mut tx, caller, query).await
+        query::page::<Account>(&self.db, caller, query).await
     }
 
     /// An account, with the summaries that are wanted.

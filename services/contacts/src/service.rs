@@ -57,8 +57,7 @@ impl Contacts {
     /// # Errors
     /// Invalid names every bad parameter.
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Contact>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        query::list::<Contact>(&mut tx, caller, query).await
+        query::page::<Contact>(&self.db, caller, query).await
     }
 
     /// A page of an account's contacts, the primary one first unless another order is asked for.

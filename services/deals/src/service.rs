@@ -75,8 +75,7 @@ impl Deals {
     /// # Errors
     /// Invalid names every bad parameter.
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Deal>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        query::list::<Deal>(&mut tx, caller, query).await
+        query::page::<Deal>(&self.db, caller, query).await
     }
 
     /// A deal, with the summaries that are wanted.

@@ -102,8 +102,7 @@ impl Leads {
     /// # Errors
     /// Invalid names every bad parameter.
     pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<query::Page<v1::Lead>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        query::list::<Lead>(&mut tx, caller, query).await
+        query::page::<Lead>(&self.db, caller, query).await
     }
 
     /// What was changed in a lead, newest first.

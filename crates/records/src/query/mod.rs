@@ -20,7 +20,7 @@ mod typed;
 pub use condition::Condition;
 pub use expand::{Expansions, show};
 pub use explain::explain;
-pub use list::{Page, list, page_size};
+pub use list::{Page, list, page, page_size};
 pub use order::Order;
 pub use search::MAKE_SEARCH_INDEXABLE;
 pub use selection::Selection;

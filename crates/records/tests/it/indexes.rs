@@ -121,3 +121,40 @@ async fn one_status_comes_from_its_index_without_sorting() {
         "{plan}"
     );
 }
+
+#[tokio::test]
+async fn pages_of_a_list_are_planned_once() {
+    let world = crowd().await.with_one_connection().await;
+    let query = ListQuery {
+        field_filters: vec![filter("status", &["new"])],
+        include_total: Some(false),
+        ..ListQuery::default()
+    };
+    let mut token = String::new();
+    for _ in 0..10 {
+        let page = world
+            .list(ListQuery {
+                page_token: token,
+                ..query.clone()
+            })
+            .await
+            .unwrap();
+        token = page.next_page_token;
+    }
+    let mut tx = world.db.read(&world.admin).await.unwrap();
+    let (kept, anew): (i64, i64) = sqlx::query_as(
+        "select sum(generic_plans)::bigint, sum(custom_plans)::bigint
+         from pg_prepared_statements
+         where statement like 'select id,%order by created_at%'",
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .unwrap();
+    assert_eq!((kept, anew), (10, 0));
+    // The setting ends with the page: what comes next on this connection is planned as before.
+    let mode: String = sqlx::query_scalar("show plan_cache_mode")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(mode, "auto");
+}

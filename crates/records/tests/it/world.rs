@@ -86,6 +86,12 @@ impl World {
         }
     }
 
+    /// The same over a single connection.
+    pub(crate) async fn with_one_connection(self) -> Self {
+        let db = Db::open(url().await, "leads", 1).unwrap();
+        Self { db, ..self }
+    }
+
     /// Another member of the company.
     pub(crate) fn person(&self, permissions: &[&str]) -> Caller {
         person(self.company, permissions)
@@ -122,8 +128,7 @@ impl World {
         caller: &Caller,
         query: ListQuery,
     ) -> Result<Page<v1::Lead>, kontor_chassis::Error> {
-        let mut tx = self.db.read(caller).await.unwrap();
-        query::list::<Lead>(&mut tx, caller, &query).await
+        query::page::<Lead>(&self.db, caller, &query).await
     }
 
     /// The last names that a query lists, in order.

@@ -29,8 +29,7 @@ impl Accounts {
         caller: &Caller,
         query: &ListQuery,
     ) -> Result<Page<v1::Territory>, Error> {
-        let mut tx = self.db.read(caller).await?;
-        query::list::<Territory>(&mut tx, caller, query).await
+        query::page::<Territory>(&self.db, caller, query).await
     }
 
     /// A territory.
