@@ -127,28 +127,46 @@ pub async fn step<P: Participant>(
 ) -> Result<(), Error> {
     let saga = write::parse_id(part.asked().saga)?;
     lock(tx, company, saga).await?;
-    let entry = match store::find(tx, company, saga).await? {
-        Some(entry) => entry,
+    let done = match store::find(tx, company, saga).await? {
         None => {
-            let entry = link_or_make(tx, company, part, now).await?;
-            store::save(tx, company, saga, &entry).await?;
-            entry
+            let done = link_or_make(tx, company, part, now).await?;
+            let entry = match &done {
+                Ok((step, _)) => Entry::Completed(step.clone()),
+                Err(reason) => Entry::Failed(reason.clone()),
+            };
+            let told = message::<P>(company, saga, outcome(done));
+            return Ok(store::save(tx, company, saga, &entry, told).await?);
         }
-    };
-    let outcome = match entry {
-        Entry::Completed(step) => {
-            let system = Caller::system(company);
-            let record = write::find(tx, &system, step.record, Which::Any).await?;
-            Outcome::Done {
-                record: record.ok_or_else(|| Error::internal("the record of a saga's step is not there"))?,
-                matched_existing: step.matched_existing,
-            }
+        Some(Entry::Completed(step)) => {
+            let record = write::find(tx, &Caller::system(company), step.record, Which::Any).await?;
+            let record = record.ok_or_else(|| Error::internal("the record of a saga's step is not there"))?;
+            Ok((step, record))
         }
-        Entry::Failed(reason) => Outcome::Impossible(reason),
+        Some(Entry::Failed(reason)) => Err(reason),
         // Told when it was taken back.
-        Entry::Undone => return Ok(()),
+        Some(Entry::Undone) => return Ok(()),
     };
-    tell::<P>(tx, company, saga, outcome).await
+    let told = message::<P>(company, saga, outcome(done));
+    Ok(outbox::put(tx, &[told]).await?)
+}
+
+/// What was done, with the record as it is now; within, why it can't be done.
+type Done<R> = Result<(Completed, R), String>;
+
+fn outcome<R>(done: Done<R>) -> Outcome<R> {
+    match done {
+        Ok((step, record)) => Outcome::Done {
+            record,
+            matched_existing: step.matched_existing,
+        },
+        Err(reason) => Outcome::Impossible(reason),
+    }
+}
+
+fn message<P: Participant>(company: Uuid, saga: Uuid, outcome: Outcome<P::Record>) -> Outgoing {
+    P::told(company, saga.to_string(), outcome)
+        .about(saga)
+        .addressed()
 }
 
 /// Takes back what was done for a saga, remembers that nothing is to be done for it any more, and tells that. A record
@@ -172,20 +190,11 @@ pub async fn undo<P: Participant>(
         Some(Entry::Completed(step)) => remove::<P::Record>(tx, company, saga, step, now).await?,
         Some(Entry::Failed(_) | Entry::Undone) | None => {}
     }
-    if entry != Some(Entry::Undone) {
-        store::save(tx, company, saga, &Entry::Undone).await?;
+    let told = message::<P>(company, saga, Outcome::Undone);
+    if entry == Some(Entry::Undone) {
+        return Ok(outbox::put(tx, &[told]).await?);
     }
-    tell::<P>(tx, company, saga, Outcome::Undone).await
-}
-
-async fn tell<P: Participant>(
-    tx: &mut TenantTx,
-    company: Uuid,
-    saga: Uuid,
-    outcome: Outcome<P::Record>,
-) -> Result<(), Error> {
-    let message = P::told(company, saga.to_string(), outcome);
-    Ok(outbox::put(tx, &[message.about(saga).addressed()]).await?)
+    Ok(store::save(tx, company, saga, &Entry::Undone, told).await?)
 }
 
 async fn lock(tx: &mut TenantTx, company: Uuid, saga: Uuid) -> Result<(), sqlx::Error> {
@@ -197,18 +206,18 @@ async fn link_or_make<P: Participant>(
     company: Uuid,
     part: &P,
     now: OffsetDateTime,
-) -> Result<Entry, Error> {
+) -> Result<Done<P::Record>, Error> {
     let asked = part.asked();
     let actor = actor(company, asked.by)?;
     let mut wanted = match draft(part, &actor, now)? {
         Ok(wanted) => wanted,
-        Err(reason) => return Ok(Entry::Failed(reason)),
+        Err(reason) => return Ok(Err(reason)),
     };
     if let Some(given) = asked.given {
         let given = write::parse_id(given)?;
         return match load(tx, company, given, Which::Present).await? {
             Some(record) => link(tx, &actor, record, part, &wanted, now).await,
-            None => Ok(Entry::Failed(gone::<P::Record>())),
+            None => Ok(Err(gone::<P::Record>())),
         };
     }
     store::lock(tx, company, &part.keys(&wanted)).await?;
@@ -218,16 +227,17 @@ async fn link_or_make<P: Participant>(
         return link(tx, &actor, record, part, &wanted, now).await;
     }
     if let Err(reason) = part.place(tx, &mut wanted, now).await? {
-        return Ok(Entry::Failed(reason));
+        return Ok(Err(reason));
     }
     let record = write::insert(tx, &wanted, Change::new(&actor, now, "created")).await?;
     let record = merge::catch_up(tx, record, now).await?;
-    Ok(Entry::Completed(Completed {
+    let step = Completed {
         record: record.id(),
         matched_existing: false,
         version: record.version(),
         written: Written::default(),
-    }))
+    };
+    Ok(Ok((step, record)))
 }
 
 /// The record as it would be made; within, why it can't be.
@@ -269,7 +279,7 @@ async fn link<P: Participant>(
     part: &P,
     wanted: &P::Record,
     now: OffsetDateTime,
-) -> Result<Entry, Error> {
+) -> Result<Done<P::Record>, Error> {
     let mut after = filled(part, &before, wanted)?;
     let written = Written::between(&before, &after, P::WRITES);
     P::settle(Some(&before), &mut after);
@@ -283,12 +293,13 @@ async fn link<P: Participant>(
         record.version(),
     )
     .await?;
-    Ok(Entry::Completed(Completed {
+    let step = Completed {
         record: record.id(),
         matched_existing: true,
         version: record.version(),
         written,
-    }))
+    };
+    Ok(Ok((step, record)))
 }
 
 fn filled<P: Participant>(part: &P, record: &P::Record, wanted: &P::Record) -> Result<P::Record, Error> {

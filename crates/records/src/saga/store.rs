@@ -1,6 +1,7 @@
 //! What sagas did here.
 
 use kontor_chassis::Error;
+use kontor_events::{Outgoing, outbox};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
@@ -76,12 +77,13 @@ fn read(row: &PgRow) -> Result<Entry, Error> {
     }
 }
 
-/// Remembers what was done for a saga, in place of what was remembered before.
+/// Remembers what was done for a saga, in place of what was remembered before, and tells of it.
 pub(super) async fn save(
     conn: &mut PgConnection,
     company: Uuid,
     saga: Uuid,
     entry: &Entry,
+    told: Outgoing,
 ) -> Result<(), sqlx::Error> {
     let (state, completed, reason) = match entry {
         Entry::Completed(completed) => ("completed", Some(completed), None),
@@ -89,8 +91,19 @@ pub(super) async fn save(
         Entry::Undone => ("undone", None, None),
     };
     let nothing = Written::default();
+    let outbox::Columns {
+        ids,
+        kinds,
+        payloads,
+        headers,
+    } = outbox::Columns::of(&[told]);
     sqlx::query(
-        "insert into saga_steps
+        "with told as (
+             insert into outbox (id, type, payload, headers)
+             select *
+             from unnest($9::uuid[], $10::text[], $11::bytea[], $12::jsonb[])
+         )
+         insert into saga_steps
              (company_id, saga_id, state, record_id, matched_existing, version_after, filled, reason)
          values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict on constraint saga_steps_pk do update
@@ -110,6 +123,10 @@ pub(super) async fn save(
     .bind(completed.map(|step| step.version))
     .bind(Json(completed.map_or(&nothing, |step| &step.written)))
     .bind(reason)
+    .bind(ids)
+    .bind(kinds)
+    .bind(payloads)
+    .bind(headers)
     .execute(conn)
     .await?;
     Ok(())
