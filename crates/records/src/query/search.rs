@@ -26,37 +26,78 @@ pub const MAKE_SEARCH_INDEXABLE: &str = "alter function pg_catalog.textlike(text
 const MOST_WORDS: usize = 8;
 /// Shorter words have too many neighbours, longer ones too many letters to get wrong.
 const TYPO_LENGTHS: std::ops::RangeInclusive<usize> = 4..=20;
+/// From this length on the halves of a word are rare enough to look for.
+const PIECES_FROM: usize = 8;
 
 /// Every word begins a word of the record. A text without any word finds nothing.
 pub(crate) fn exact(text: &str, condition: &mut Condition) -> String {
-    all(text, condition, |word| BTreeSet::from([word.to_owned()]))
+    all(text, condition, |word, condition| {
+        like(&format!("% {word}%"), condition)
+    })
 }
 
 /// Every word, or one a typo away from it, begins a word of the record.
 pub(crate) fn with_typos(text: &str, condition: &mut Condition) -> String {
-    all(text, condition, neighbours)
+    all(text, condition, |word, condition| {
+        let near: Vec<String> = neighbours(word)
+            .into_iter()
+            .map(|variant| format!("% {variant}%"))
+            .collect();
+        let Some(pieces) = pieces(word) else {
+            let any: Vec<String> = near.iter().map(|pattern| like(pattern, condition)).collect();
+            return joined(&any, "or");
+        };
+        let any: Vec<String> = pieces.iter().map(|pattern| like(pattern, condition)).collect();
+        let near: Vec<String> = near
+            .into_iter()
+            .map(|pattern| place(pattern, condition))
+            .collect();
+        // As an expression the column has no index: these judge what the pieces have found.
+        format!(
+            "({} and (search || '') like any (array[{}]))",
+            joined(&any, "or"),
+            near.join(", ")
+        )
+    })
 }
 
-fn all(text: &str, condition: &mut Condition, variants: impl Fn(&str) -> BTreeSet<String>) -> String {
+fn all(text: &str, condition: &mut Condition, holds: impl Fn(&str, &mut Condition) -> String) -> String {
     let mut words = fold::words(text);
     words.truncate(MOST_WORDS);
     if words.is_empty() {
         return "false".to_owned();
     }
-    let parts: Vec<String> = words
-        .iter()
-        .map(|word| {
-            let any: Vec<String> = variants(word)
-                .into_iter()
-                .map(|variant| {
-                    let pattern = Value::Text(format!("% {variant}%"));
-                    format!("search like {}", condition.bind(Kind::Text(Form::Line), pattern))
-                })
-                .collect();
-            joined(&any, "or")
-        })
-        .collect();
+    let parts: Vec<String> = words.iter().map(|word| holds(word, condition)).collect();
     joined(&parts, "and")
+}
+
+fn like(pattern: &str, condition: &mut Condition) -> String {
+    format!("search like {}", place(pattern.to_owned(), condition))
+}
+
+fn place(pattern: String, condition: &mut Condition) -> String {
+    condition
+        .bind(Kind::Text(Form::Line), Value::Text(pattern))
+        .to_string()
+}
+
+/// Patterns of which one holds wherever a neighbour of a long word does: one typo leaves one half of it whole, unless it
+/// swaps the two letters between which the halves part. Three looks at the index instead of four a letter. Halves of a
+/// shorter word are too frequent.
+fn pieces(word: &str) -> Option<[String; 3]> {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.len() < PIECES_FROM || !TYPO_LENGTHS.contains(&letters.len()) {
+        return None;
+    }
+    let half = letters.len() / 2;
+    let text = |letters: &[char]| letters.iter().collect::<String>();
+    let mut swapped = letters.clone();
+    swapped.swap(half - 1, half);
+    Some([
+        format!("% {}%", text(&letters[..half])),
+        format!("%{}%", text(&letters[half..])),
+        format!("% {}%", text(&swapped)),
+    ])
 }
 
 /// The word and what one typo makes of it; `_` is any letter.
@@ -93,6 +134,27 @@ mod tests {
             assert!(variants.contains(wanted), "{wanted}");
         }
         assert_eq!(neighbours("abc").len(), 1);
+    }
+
+    /// Whether a folded text is like one of these patterns, which have no `_`.
+    fn is_like(text: &str, patterns: &[String]) -> bool {
+        patterns
+            .iter()
+            .any(|pattern| text.contains(pattern.trim_matches('%')))
+    }
+
+    #[test]
+    fn whatever_is_a_typo_away_holds_a_piece_of_the_word() {
+        assert_eq!(pieces("jonhson"), None);
+        for word in ["quixotic", "lovelaces"] {
+            let pieces = pieces(word).unwrap();
+            for near in neighbours(word) {
+                // `_` is any letter, so also one that stands nowhere in the word.
+                let text = format!(" {}", near.replace('_', "0"));
+                assert!(is_like(&text, &pieces), "{word} as{text}");
+            }
+            assert!(!is_like(" qixuotci", &pieces) && !is_like(" lvoelacse", &pieces));
+        }
     }
 
     #[test]
