@@ -24,7 +24,19 @@ pub async fn matching(conn: &mut PgConnection, company: Uuid, email: &str) -> Re
         .await
 }
 
-/// Writes how these accounts are called now beside the contacts that work there. That is no change of a contact.
+/// Writes how accounts are called now: `$1` the company, `$2` the accounts.
+pub const NAME_ACCOUNTS: &str = "update contacts.contacts c
+    set account_name = r.name
+    from contacts.refs r
+    where c.company_id = $1
+      and c.account_id = any($2)
+      and r.company_id = $1
+      and r.kind = 'account'
+      and r.id = c.account_id
+      and c.account_name is distinct from r.name";
+
+/// Writes how these accounts are called now beside the contacts that work there, deleted ones too. That is no change of a
+/// contact.
 ///
 /// # Errors
 /// When the database refuses.
@@ -33,21 +45,11 @@ pub async fn name_accounts(
     company: Uuid,
     accounts: &[Uuid],
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update contacts.contacts c
-         set account_name = r.name
-         from contacts.refs r
-         where c.company_id = $1
-           and c.account_id = any($2)
-           and r.company_id = $1
-           and r.kind = 'account'
-           and r.id = c.account_id
-           and c.account_name is distinct from r.name",
-    )
-    .bind(company)
-    .bind(accounts)
-    .execute(conn)
-    .await?;
+    sqlx::query(NAME_ACCOUNTS)
+        .bind(company)
+        .bind(accounts)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 //! service's own login role.
 
 use kontor_chassis::Caller;
-use kontor_contacts::{model::Contact, store::MATCHING};
+use kontor_contacts::{
+    model::Contact,
+    store::{MATCHING, NAME_ACCOUNTS},
+};
 use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
 use kontor_records::{query, territories};
 use uuid::Uuid;
@@ -120,4 +123,22 @@ async fn a_contact_is_matched_by_its_address_without_reading_the_others() {
         .await
         .unwrap();
     assert!(plan.join("\n").contains("contacts_email_key"), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn an_account_names_its_contacts_without_reading_the_others() {
+    let world = World::new().await;
+    crowd(&world).await;
+    let mut tx = world.begin().await;
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {NAME_ACCOUNTS}")))
+        .bind(world.company)
+        .bind([Uuid::now_v7()].as_slice())
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(
+        plan.contains("contacts_account") && !plan.contains("Seq Scan on contacts"),
+        "{plan}"
+    );
 }
