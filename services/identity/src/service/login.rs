@@ -1,6 +1,5 @@
 //! Signing in with a password.
 
-use kontor_chassis::Caller;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -58,14 +57,14 @@ impl Identity {
         let Some(known) = known.filter(|_| is_right) else {
             return Err(Error::InvalidCredentials);
         };
-        let mut tx = self.db.unscoped().await?;
-        self.second_factor(&mut tx, known.user_id, totp_code.as_deref(), now)
-            .await?;
-        // The code is spent, whatever becomes of the rest.
-        tx.commit().await?;
-        let signed_in = self
-            .enter(&as_person(known.user_id), known.user_id, company_id, origin, now)
-            .await?;
+        if known.second_factor {
+            let mut tx = self.db.unscoped().await?;
+            self.second_factor(&mut tx, known.user_id, totp_code.as_deref(), now)
+                .await?;
+            // The code is spent, whatever becomes of the rest.
+            tx.commit().await?;
+        }
+        let signed_in = self.enter(&known, company_id, origin, now).await?;
         self.succeeded(&attempt).await?;
         if self.hasher.is_outdated(&known.password_hash) {
             self.rehash(known, password);
@@ -91,16 +90,20 @@ impl Identity {
 
     async fn enter(
         &self,
-        caller: &Caller,
-        user_id: Uuid,
+        known: &Credentials,
         company_id: Option<Uuid>,
         origin: Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, Error> {
-        let mut tx = self.db.begin(caller).await?;
+        let user_id = known.user_id;
+        let mut tx = self.db.begin(&as_person(user_id)).await?;
         let person = store::people::get(&mut tx, user_id)
             .await?
             .ok_or(Error::InvalidCredentials)?;
+        // Switched on while the password was hashed.
+        if person.totp_enabled && !known.second_factor {
+            return Err(Error::TotpRequired);
+        }
         let memberships = store::members::of_person(&mut tx, user_id).await?;
         let wanted = memberships
             .iter()

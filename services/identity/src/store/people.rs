@@ -11,6 +11,8 @@ use crate::model::person::Person;
 pub(crate) struct Credentials {
     pub(crate) user_id: Uuid,
     pub(crate) password_hash: String,
+    /// Whether a second factor is asked for.
+    pub(crate) second_factor: bool,
 }
 
 /// Adds a person; false when the address is taken.
@@ -119,7 +121,7 @@ pub(crate) async fn credentials(
     conn: &mut PgConnection,
     email: &Email,
 ) -> Result<Option<Credentials>, sqlx::Error> {
-    let row = sqlx::query("select id, password_hash from identity.users where email_key = $1")
+    let row = sqlx::query("select id, password_hash, totp_enabled from identity.users where email_key = $1")
         .bind(email.key())
         .fetch_optional(conn)
         .await?;
@@ -127,6 +129,7 @@ pub(crate) async fn credentials(
         Ok(Credentials {
             user_id: row.try_get("id")?,
             password_hash: row.try_get("password_hash")?,
+            second_factor: row.try_get("totp_enabled")?,
         })
     })
     .transpose()
