@@ -103,9 +103,13 @@ fn picked(pick: &Pick) -> String {
     format!("(({array}::{}[])[:pick])", pick.kind)
 }
 
-/// A text in which ids that aren't known give way to new ones: the same wherever the same stood.
+/// What stands in a text for the end of a new id until pgbench runs it.
+const TAIL: &str = "<tail>";
+
+/// A text in which ids that aren't known give way to new ones: the same wherever the same stood. However many there are,
+/// it has one variable: pgbench makes an argument of each, and takes 255 of them.
 fn with_new_ids(text: &str, known: &[String], run: u32, new_ids: &mut Vec<String>) -> String {
-    let mut parts = Vec::new();
+    let mut pattern = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = find_id(rest, known) {
         let (before, id) = (&rest[..at], &rest[at..at + ID]);
@@ -113,32 +117,28 @@ fn with_new_ids(text: &str, known: &[String], run: u32, new_ids: &mut Vec<String
             new_ids.push(id.to_owned());
             new_ids.len() - 1
         });
-        if !before.is_empty() {
-            parts.push(quoted(before));
-        }
-        // As an id of version 7: it begins as those that are made now, and grows.
-        let beginning = quoted(&format!(
-            "{}-7{:03x}-8{:03x}-",
+        // As an id of version 7: it begins as those that are made now, and grows. Writing to a String can't fail.
+        let _ = write!(
+            pattern,
+            "{before}{}-7{:03x}-8{:03x}-{TAIL}",
             &id[..13],
             number % 0x1000,
             run % 0x1000
-        ));
-        parts.push(format!("{beginning} || lpad(to_hex(:tail::bigint), 12, '0')"));
+        );
         rest = &rest[at + ID..];
     }
-    if parts.is_empty() {
+    if pattern.is_empty() {
         return quoted(text);
     }
-    if !rest.is_empty() {
-        parts.push(quoted(rest));
-    }
+    pattern.push_str(rest);
     let of_ids = |letter: char| letter.is_ascii_hexdigit() || "{}-,".contains(letter);
     let kind = match text.chars().all(of_ids) {
         true if text.starts_with('{') => "::uuid[]",
         true => "::uuid",
         false => "",
     };
-    format!("({}){kind}", parts.join(" || "))
+    let pattern = quoted(&pattern);
+    format!("replace({pattern}, '{TAIL}', lpad(to_hex(:tail::bigint), 12, '0')){kind}")
 }
 
 const ID: usize = 36;
@@ -241,11 +241,12 @@ mod tests {
         let mut new_ids = Vec::new();
         let mut literal = |text: &str| recipe.literal(Some(text), 2, &mut new_ids);
         assert_eq!(literal(ID_B), format!("'{ID_B}'"));
-        let new = "'019ac0de-aaaa-7000-8002-' || lpad(to_hex(:tail::bigint), 12, '0')";
-        assert_eq!(literal(ID_A), format!("({new})::uuid"));
+        let new = "019ac0de-aaaa-7000-8002-<tail>";
+        let tail = "'<tail>', lpad(to_hex(:tail::bigint), 12, '0')";
+        assert_eq!(literal(ID_A), format!("replace('{new}', {tail})::uuid"));
         assert_eq!(
-            literal(&format!("{{{ID_A}}}")),
-            format!("('{{' || {new} || '}}')::uuid[]")
+            literal(&format!("{{{ID_A},{ID_B},{ID_A}}}")),
+            format!("replace('{{{new},{ID_B},{new}}}', {tail})::uuid[]")
         );
     }
 

@@ -42,23 +42,18 @@ pub(super) async fn five_hundred(arena: &Arena<'_>) -> Result<Row> {
         known_ids: Some([arena.known_ids(), ids.clone()].concat()),
         ..Recipe::default()
     };
-    // Another rating each time, so that there is always something to change; `{n}` is no rating, so they take turns.
-    let bodies = [
-        body("hot").to_string(),
-        body("warm").to_string(),
-        body("cold").to_string(),
-    ];
+    // Another rating each time, so that there is always something to change.
+    let body = body("{hot|warm|cold}").to_string();
     let limit = arena.limit("leads").await;
     let measured = in_turn(
         &arena.meter,
         arena.seconds,
         async |turn| {
-            let body = bodies[turn.number as usize % bodies.len()].as_str();
             arena
                 .wrk(
                     Script::Post,
                     turn.seconds,
-                    &["/api/v1/leads/bulk-action", body, arena.token(), "0"],
+                    &["/api/v1/leads/bulk-action", &body, arena.token(), "0"],
                 )
                 .await
         },
