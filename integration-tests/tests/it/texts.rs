@@ -74,8 +74,8 @@ fn body<'p>(paths: impl IntoIterator<Item = &'p (String, bool)>, text: &str) -> 
 
 fn value(list: bool, text: &str) -> Value {
     if list {
-        // A semicolon parts words in files.
-        json!([text.replace(';', ",")])
+        // Words of a list are parted by semicolons in files, and trimmed.
+        json!([text.replace(';', ",").trim()])
     } else {
         json!(text)
     }
