@@ -24,7 +24,7 @@ use crate::browser::Browser;
 use crate::contract::{BadContract, Options};
 use crate::edge::Edge;
 use crate::endpoint::{Answer, Body as BodyPlan, Endpoint, endpoints};
-use crate::limits::Limits;
+use crate::limits::{Limits, Standing};
 use crate::measure::{self, Measured};
 use crate::plan::Plans;
 use crate::route::{Matched, Routes};
@@ -148,8 +148,9 @@ impl Gateway {
             measure::routed(&span, &served.name, &served.endpoint.rule.path);
         }
         let mut body = Some(body);
+        let mut standing = None;
         let decided = self
-            .decide(&parts, &route, &mut body, &id, from)
+            .decide(&parts, &route, &mut body, &mut standing, &id, from)
             .instrument(span.clone())
             .await;
         let mut response = match decided {
@@ -159,6 +160,9 @@ impl Gateway {
                 problem::response(&error, id.to_str().unwrap_or_default())
             }
         };
+        if let Some(standing) = &standing {
+            standing.tell(response.headers_mut());
+        }
         measure::ended(&span, response.status());
         if let Matched::Route(served, _) = &route {
             let path = &served.endpoint.rule.path;
@@ -191,6 +195,7 @@ impl Gateway {
         parts: &Parts,
         route: &Matched<'_, '_, Served>,
         body: &mut Option<Incoming>,
+        standing: &mut Option<Standing>,
         id: &HeaderValue,
         from: IpAddr,
     ) -> Result<Response<Body>, Error> {
@@ -207,13 +212,16 @@ impl Gateway {
         };
         let client = request::client_address(&parts.headers, from, &self.edge.proxies);
         let public = *served.access == methods::Access::Public;
-        let mut standing = None;
         if let (Some(limits), true) = (&self.limits, public && served.endpoint.rule.verb != Method::GET) {
-            standing = Some(limits.check_address(client)?);
+            let (stands, allowed) = limits.check_address(client);
+            *standing = Some(stands);
+            allowed?;
         }
         let caller = self.guard.admit(served.access, &parts.headers).await?;
         if let (Some(limits), Some(caller)) = (&self.limits, &caller) {
-            standing = Some(limits.check_caller(caller)?);
+            let (stands, allowed) = limits.check_caller(caller);
+            *standing = Some(stands);
+            allowed?;
         }
         let Some(peer) = &served.peer else {
             return Err(Error::new(
@@ -239,11 +247,7 @@ impl Gateway {
             parts,
             public,
         };
-        let mut response = self.exchange(asked, body).await?;
-        if let Some(standing) = &standing {
-            standing.tell(response.headers_mut());
-        }
-        Ok(response)
+        self.exchange(asked, body).await
     }
 }
 

@@ -55,11 +55,8 @@ impl Limits {
         })
     }
 
-    /// Counts a request to what needs no token.
-    ///
-    /// # Errors
-    /// Too many.
-    pub fn check_address(&self, address: IpAddr) -> Result<Standing, Error> {
+    /// Counts a request to what needs no token; an error when it is one too many.
+    pub fn check_address(&self, address: IpAddr) -> (Standing, Result<(), Error>) {
         // Who holds one IPv6 address holds its whole network.
         let key = match address {
             IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
@@ -68,11 +65,8 @@ impl Limits {
         self.judge("sign-in", self.addresses.check_key(&key))
     }
 
-    /// Counts a request of a signed-in caller.
-    ///
-    /// # Errors
-    /// Too many.
-    pub fn check_caller(&self, caller: &Caller) -> Result<Standing, Error> {
+    /// Counts a request of a signed-in caller; an error when it is one too many.
+    pub fn check_caller(&self, caller: &Caller) -> (Standing, Result<(), Error>) {
         self.judge(
             "caller",
             self.callers
@@ -84,22 +78,27 @@ impl Limits {
         &self,
         policy: &'static str,
         verdict: Result<StateSnapshot, governor::NotUntil<governor::clock::QuantaInstant>>,
-    ) -> Result<Standing, Error> {
-        match verdict {
+    ) -> (Standing, Result<(), Error>) {
+        let (quota, remaining, reset, allowed) = match verdict {
             Ok(state) => {
                 let quota = state.quota();
                 let remaining = state.remaining_burst_capacity();
                 let used = quota.burst_size().get().saturating_sub(remaining);
                 let reset = quota.replenish_interval().saturating_mul(used);
-                Ok(Standing {
-                    policy,
-                    quota: quota.burst_size().get(),
-                    remaining,
-                    reset,
-                })
+                (quota, remaining, reset, Ok(()))
             }
-            Err(not_until) => Err(Error::too_many(not_until.wait_time_from(self.clock.now()))),
-        }
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                (not_until.quota(), 0, wait, Err(Error::too_many(wait)))
+            }
+        };
+        let standing = Standing {
+            policy,
+            quota: quota.burst_size().get(),
+            remaining,
+            reset,
+        };
+        (standing, allowed)
     }
 
     /// Forgets those who have their whole limit again.
@@ -136,12 +135,15 @@ mod tests {
         let limits = Limits::of(&Settings::from_pairs([("rate_limit_sign_in", "3")]).unwrap()).unwrap();
         let [one, other]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
         for remaining in [2, 1, 0] {
-            assert_eq!(limits.check_address(one).unwrap().remaining, remaining);
+            let (standing, allowed) = limits.check_address(one);
+            assert_eq!((standing.remaining, allowed.is_ok()), (remaining, true));
         }
-        let error = limits.check_address(one).unwrap_err();
+        let (standing, refused) = limits.check_address(one);
+        assert_eq!((standing.quota, standing.remaining), (3, 0));
+        let error = refused.unwrap_err();
         assert_eq!(error.kind().http(), 429);
         assert!(error.retry_after().unwrap() <= Duration::from_secs(20));
-        assert!(limits.check_address(other).is_ok());
+        assert!(limits.check_address(other).1.is_ok());
     }
 
     #[test]

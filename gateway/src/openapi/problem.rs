@@ -25,22 +25,35 @@ pub(super) fn schema() -> Value {
         "description": "A failure, RFC 9457. Some carry further members.",
         "required": ["type", "title", "status", "detail", "code", "request_id", "errors"],
         "properties": {
-            "type": {"type": "string", "format": "uri-reference"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
+            "type": {"type": "string", "format": "uri-reference", "description": "`urn:kontor:problem:` and the code."},
+            "title": {"type": "string", "description": "What kind of failure it is."},
+            "status": {"type": "integer", "description": "The status of the answer."},
             "detail": {"type": "string", "description": "A sentence for a person."},
             "code": {"type": "string", "description": "A stable snake_case word."},
-            "request_id": {"type": "string"},
-            "errors": {"type": "array", "items": {
+            "request_id": {"type": "string", "description": "The request in our logs, as in `X-Request-Id`."},
+            "errors": {"type": "array", "description": "Every bad field; empty when none is to blame.", "items": {
                 "type": "object",
                 "required": ["field", "code", "message"],
                 "properties": {
                     "field": {"type": "string", "description": "Its path: `address.country`, `contact_ids[2]`."},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
+                    "code": {"type": "string", "description": "A stable snake_case word."},
+                    "message": {"type": "string", "description": "A sentence for a person."},
                     "position": {"type": "integer", "description": "The character where an expression went wrong."},
                 },
             }},
         },
+        "examples": [{
+            "type": "urn:kontor:problem:invalid_fields",
+            "title": "Invalid request",
+            "status": 400,
+            "detail": "Several fields are invalid.",
+            "code": "invalid_fields",
+            "request_id": "01a2076d-70b2-71df-b6d5-5f1b0580e881",
+            "errors": [
+                {"field": "email", "code": "invalid_email", "message": "This is no e-mail address."},
+                {"field": "address.country", "code": "invalid_country",
+                 "message": "Write a country as ISO 3166-1 alpha-2, for example DE."},
+            ],
+        }],
     })
 }

@@ -223,9 +223,23 @@ fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// Puts a comment on what has one.
+/// Puts a comment on what has one, and the example that a comment on a text gives.
 pub(super) fn describe(schema: &mut Value, comment: &str) {
-    if !comment.is_empty() {
-        schema["description"] = json!(comment);
+    if comment.is_empty() {
+        return;
     }
+    schema["description"] = json!(comment);
+    let is_text = match &schema["type"] {
+        Value::Array(types) => types.contains(&json!("string")),
+        other => *other == "string",
+    };
+    if let (true, Some(example)) = (is_text, example(comment)) {
+        schema["examples"] = json!([example]);
+    }
+}
+
+/// `USD` of the comment "ISO 4217, for example `USD`."
+fn example(comment: &str) -> Option<&str> {
+    let (_, after) = comment.split_once("for example `")?;
+    after.split_once('`').map(|(example, _)| example)
 }

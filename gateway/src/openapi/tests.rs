@@ -47,6 +47,21 @@ fn every_route_is_told_once_and_every_reference_leads_somewhere() {
 }
 
 #[test]
+fn what_a_comment_gives_as_an_example_is_one() {
+    let (document, _) = written();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["Money"]["properties"]["currency"]["examples"],
+        json!(["USD"])
+    );
+    assert_eq!(
+        schemas["LeadInput"]["properties"]["email"]["examples"],
+        json!(["ada@example.com"])
+    );
+    assert!(schemas["Lead"]["properties"]["tags"].get("examples").is_none());
+}
+
+#[test]
 fn a_resource_has_a_shape_for_answers_bodies_and_patches() {
     let (document, _) = written();
     let schemas = &document["components"]["schemas"];

@@ -304,8 +304,13 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
         ),
         (429, true)
     );
-    let response = world.ask(Method::GET, "/api/v1/leads/7/").send().await.unwrap();
-    assert_eq!(response.headers()["ratelimit-policy"], "\"caller\";q=6000;w=60");
+    let standing = response.headers()["ratelimit"].to_str().unwrap();
+    assert!(standing.starts_with("\"sign-in\";r=0;"), "{standing}");
+    // A refusal tells it too.
+    for path in ["/api/v1/leads/7/", "/api/v1/leads/merged/"] {
+        let response = world.ask(Method::GET, path).send().await.unwrap();
+        assert_eq!(response.headers()["ratelimit-policy"], "\"caller\";q=6000;w=60");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use kontor_records::saga::Candidate;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::territory::Territory;
+
 /// Two accounts at most that have this normalised name or this domain.
 ///
 /// # Errors
@@ -52,6 +54,27 @@ pub async fn holds(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<b
     .fetch_optional(conn)
     .await?;
     Ok(found.is_some())
+}
+
+/// Notes who made a territory and who changed it last.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn note_territory_maker(conn: &mut PgConnection, territory: &Territory) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update accounts.territories
+         set created_by = $3,
+            updated_by = $4
+         where company_id = $1
+           and id = $2",
+    )
+    .bind(territory.company_id)
+    .bind(territory.id)
+    .bind(territory.created_by)
+    .bind(territory.updated_by)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Lets one transaction at a time change the territories of a company, so that two can't close a loop together.

@@ -77,6 +77,10 @@ pub struct Territory {
     pub member_ids: Vec<Uuid>,
     /// How a record without an owner gets one of them.
     pub assignment: TerritoryAssignment,
+    /// Who made it.
+    pub created_by: Option<Uuid>,
+    /// Who changed it last.
+    pub updated_by: Option<Uuid>,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// When it was changed last.
@@ -215,6 +219,8 @@ static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
     Rules::describe("rules", &kontor_records::leaf::group(), all);
     <Vec<Uuid>>::describe("member_ids", &references(MEMBER), all);
     TerritoryAssignment::describe("assignment", &kontor_records::leaf::choice(), all);
+    <Option<Uuid>>::describe("created_by", &reference(MEMBER).read_only(), all);
+    <Option<Uuid>>::describe("updated_by", &reference(MEMBER).read_only(), all);
     OffsetDateTime::describe("created_at", &moment().read_only(), all);
     OffsetDateTime::describe("updated_at", &moment().read_only(), all);
     <Option<OffsetDateTime>>::describe("deleted_at", &moment().internal(), all);
@@ -245,6 +251,8 @@ impl Record for Territory {
             rules: Rules::default(),
             member_ids: Vec::new(),
             assignment: TerritoryAssignment::None,
+            created_by: caller.user_id(),
+            updated_by: caller.user_id(),
             created_at: now,
             updated_at: now,
             deleted_at: None,
@@ -263,6 +271,8 @@ impl Record for Territory {
             rules: Field::read(columns)?,
             member_ids: Field::read(columns)?,
             assignment: Field::read(columns)?,
+            created_by: Field::read(columns)?,
+            updated_by: Field::read(columns)?,
             created_at: Field::read(columns)?,
             updated_at: Field::read(columns)?,
             deleted_at: Field::read(columns)?,
@@ -280,6 +290,8 @@ impl Record for Territory {
             rules,
             member_ids,
             assignment,
+            created_by,
+            updated_by,
             created_at,
             updated_at,
             deleted_at,
@@ -294,6 +306,8 @@ impl Record for Territory {
         rules.put(&mut values);
         member_ids.put(&mut values);
         assignment.put(&mut values);
+        created_by.put(&mut values);
+        updated_by.put(&mut values);
         created_at.put(&mut values);
         updated_at.put(&mut values);
         deleted_at.put(&mut values);
@@ -312,6 +326,8 @@ impl Record for Territory {
             rules: Field::pull(values)?,
             member_ids: Field::pull(values)?,
             assignment: Field::pull(values)?,
+            created_by: Field::pull(values)?,
+            updated_by: Field::pull(values)?,
             created_at: Field::pull(values)?,
             updated_at: Field::pull(values)?,
             deleted_at: Field::pull(values)?,
@@ -331,6 +347,9 @@ impl Record for Territory {
             created_at: _,
             updated_at: _,
             etag: _,
+            created_by: _,
+            updated_by: _,
+            deleted_at: _,
         } = message;
         let mut raw = vec![Value::Null, Value::Null];
         <String as Wire<String>>::raw(name, &mut raw);
@@ -339,7 +358,7 @@ impl Record for Territory {
         Rules::raw(rules, &mut raw);
         <Vec<Uuid> as Wire<Vec<String>>>::raw(member_ids, &mut raw);
         <TerritoryAssignment as Wire<Option<i32>>>::raw(assignment, &mut raw);
-        raw.extend([Value::Null, Value::Null, Value::Null, Value::Null]);
+        raw.extend([const { Value::Null }; 6]);
         raw
     }
 
@@ -356,6 +375,9 @@ impl Record for Territory {
             assignment: self.assignment.into_wire(),
             created_at: self.created_at.into_wire(),
             updated_at: self.updated_at.into_wire(),
+            created_by: self.created_by.into_wire(),
+            updated_by: self.updated_by.into_wire(),
+            deleted_at: self.deleted_at.into_wire(),
         }
     }
 
@@ -384,7 +406,7 @@ impl Record for Territory {
         None
     }
     fn created_by(&self) -> Option<Uuid> {
-        None
+        self.created_by
     }
     fn deleted_at(&self) -> Option<OffsetDateTime> {
         self.deleted_at
@@ -392,7 +414,8 @@ impl Record for Territory {
     fn version(&self) -> i64 {
         self.version
     }
-    fn touch(&mut self, _: Option<Uuid>, now: OffsetDateTime) {
+    fn touch(&mut self, by: Option<Uuid>, now: OffsetDateTime) {
+        self.updated_by = by;
         self.updated_at = now;
         self.version += 1;
     }

@@ -28,6 +28,10 @@ pub struct Pipeline {
     pub is_default: bool,
     /// In their order; never empty.
     pub stages: Vec<Stage>,
+    /// Who made it; none for the one that a company begins with.
+    pub created_by: Option<Uuid>,
+    /// Who changed it last.
+    pub updated_by: Option<Uuid>,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// When it was changed last.
@@ -64,6 +68,8 @@ impl Pipeline {
             name: FIRST_NAME.to_owned(),
             is_default: true,
             stages: stages.collect(),
+            created_by: None,
+            updated_by: None,
             created_at: now,
             updated_at: now,
             version: 1,

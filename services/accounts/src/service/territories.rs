@@ -265,6 +265,8 @@ async fn tell(
     let company = caller.company_id();
     let changes = vec![territory.told(caller, action, fields)];
     territories::keep(tx, company, &changes).await?;
+    // Nobody else needs to hear of it.
+    store::note_territory_maker(tx, territory).await?;
     let event = v1::TerritoriesChanged { changes };
     let event = Outgoing::new(company, caller.user_id(), &event)
         .about(territory.id)

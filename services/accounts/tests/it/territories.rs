@@ -120,6 +120,9 @@ async fn a_territory_is_made_read_changed_and_deleted() {
         .await
         .unwrap();
     assert_eq!(renamed.rules, made.rules, "what isn't named stays");
+    let maker = Some(world.user.to_string());
+    assert_eq!((&renamed.created_by, &renamed.updated_by), (&maker, &maker));
+    assert_eq!(renamed.deleted_at, None);
     let again = world
         .change_territory(&made.id, called("X", None), &["name"], &made.etag)
         .await;

@@ -11,7 +11,15 @@ use crate::pipeline::{Change, Given, Pipeline, Stage};
 
 /// What a request may change of a pipeline, and what only the suite sets.
 const SETTABLE: [&str; 4] = ["name", "is_default", "stages", "move_deals"];
-const READ_ONLY: [&str; 4] = ["id", "created_at", "updated_at", "etag"];
+const READ_ONLY: [&str; 7] = [
+    "id",
+    "created_by",
+    "updated_by",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "etag",
+];
 
 #[tonic::async_trait]
 impl PipelineService for Grpc {
@@ -94,6 +102,9 @@ fn change(message: v1::Pipeline, mask: Option<FieldMask>) -> Result<Change, Erro
         updated_at: _,
         etag: _,
         move_deals,
+        created_by: _,
+        updated_by: _,
+        deleted_at: _,
     } = message;
     let paths = mask.map(|mask| mask.paths).filter(|paths| !paths.is_empty());
     let mut errors = FieldErrors::new();
@@ -138,6 +149,8 @@ fn pipeline(pipeline: Pipeline) -> v1::Pipeline {
         name,
         is_default,
         stages,
+        created_by,
+        updated_by,
         created_at,
         updated_at,
         version,
@@ -151,6 +164,9 @@ fn pipeline(pipeline: Pipeline) -> v1::Pipeline {
         updated_at: Some(timestamp(updated_at)),
         etag: version.to_string(),
         move_deals: std::collections::HashMap::new(),
+        created_by: created_by.map(|id| id.to_string()),
+        updated_by: updated_by.map(|id| id.to_string()),
+        deleted_at: None,
     }
 }
 

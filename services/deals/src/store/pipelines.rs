@@ -16,7 +16,7 @@ use crate::pipeline::{Pipeline, Stage};
 pub async fn list(conn: &mut PgConnection, company: Uuid) -> Result<Vec<Pipeline>, sqlx::Error> {
     let rows = sqlx::query(
         "select p.id, p.name, p.is_default, p.created_at, p.updated_at, p.version,
-            s.id, s.name, s.probability, s.rotting_days
+            s.id, s.name, s.probability, s.rotting_days, p.created_by, p.updated_by
          from deals.pipelines p
          join deals.stages s on s.company_id = p.company_id and s.pipeline_id = p.id
          where p.company_id = $1
@@ -35,7 +35,7 @@ pub async fn list(conn: &mut PgConnection, company: Uuid) -> Result<Vec<Pipeline
 pub async fn get(conn: &mut PgConnection, company: Uuid, id: Uuid) -> Result<Option<Pipeline>, sqlx::Error> {
     let rows = sqlx::query(
         "select p.id, p.name, p.is_default, p.created_at, p.updated_at, p.version,
-            s.id, s.name, s.probability, s.rotting_days
+            s.id, s.name, s.probability, s.rotting_days, p.created_by, p.updated_by
          from deals.pipelines p
          join deals.stages s on s.company_id = p.company_id and s.pipeline_id = p.id
          where p.company_id = $1
@@ -146,6 +146,8 @@ pub async fn put(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) ->
         name,
         is_default,
         stages: _,
+        created_by,
+        updated_by,
         created_at,
         updated_at,
         version,
@@ -155,6 +157,7 @@ pub async fn put(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) ->
             "update deals.pipelines
              set is_default = false,
                 updated_at = $3,
+                updated_by = $4,
                 version = version + 1
              where company_id = $1
                and is_default
@@ -163,16 +166,19 @@ pub async fn put(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) ->
         .bind(company)
         .bind(id)
         .bind(updated_at)
+        .bind(updated_by)
         .execute(&mut *conn)
         .await?;
     }
     sqlx::query(
-        "insert into deals.pipelines (company_id, id, name, is_default, created_at, updated_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into deals.pipelines (company_id, id, name, is_default, created_at, updated_at, version,
+            created_by, updated_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (company_id, id) do update
          set name = excluded.name,
             is_default = excluded.is_default,
             updated_at = excluded.updated_at,
+            updated_by = excluded.updated_by,
             version = excluded.version",
     )
     .bind(company)
@@ -182,6 +188,8 @@ pub async fn put(conn: &mut PgConnection, company: Uuid, pipeline: &Pipeline) ->
     .bind(created_at)
     .bind(updated_at)
     .bind(version)
+    .bind(created_by)
+    .bind(updated_by)
     .execute(conn)
     .await?;
     Ok(())
@@ -224,6 +232,8 @@ fn group(rows: &[PgRow]) -> Result<Vec<Pipeline>, sqlx::Error> {
                 created_at: row.try_get(3)?,
                 updated_at: row.try_get(4)?,
                 version: row.try_get(5)?,
+                created_by: row.try_get(10)?,
+                updated_by: row.try_get(11)?,
                 stages: vec![stage],
             }),
         }

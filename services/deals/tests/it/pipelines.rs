@@ -86,8 +86,18 @@ async fn a_pipeline_is_made_beside_sales_and_deals_come_into_its_first_stage() {
     let world = World::new().await;
     let made = create(&world, renewals()).await.unwrap();
     assert_eq!(listed(&made), [("Due", 60), ("Talking", 80)]);
+    let maker = Some(world.user.to_string());
+    assert_eq!((&made.created_by, &made.updated_by), (&maker, &maker));
+    let sales = all(&world).await.swap_remove(0);
+    assert_eq!(sales.created_by, None, "every company begins with it");
+    let selling = v1::Pipeline {
+        name: "Selling".to_owned(),
+        ..v1::Pipeline::default()
+    };
+    let renamed = update(&world, &sales.id, selling, &["name"], "").await.unwrap();
+    assert_eq!((renamed.created_by, renamed.updated_by), (None, maker));
     let names: Vec<_> = all(&world).await.into_iter().map(|p| p.name).collect();
-    assert_eq!(names, ["Sales", "Renewals"]);
+    assert_eq!(names, ["Selling", "Renewals"]);
     let deal = world
         .create(v1::Deal {
             pipeline_id: Some(made.id.clone()),

@@ -33,7 +33,9 @@ impl Deals {
         now: OffsetDateTime,
     ) -> Result<Pipeline, Error> {
         caller.require("pipelines:manage")?;
-        let pipeline = change.create(now)?;
+        let mut pipeline = change.create(now)?;
+        pipeline.created_by = caller.user_id();
+        pipeline.updated_by = caller.user_id();
         let company = caller.company_id();
         let mut tx = self.db.begin(caller).await?;
         // The first one is the company's own beginning, whatever it makes before it looks at it.
@@ -75,6 +77,7 @@ impl Deals {
             return Ok(before);
         }
         pipeline.version += 1;
+        pipeline.updated_by = caller.user_id();
         store::put(&mut tx, company, &pipeline).await?;
         store::put_stages(&mut tx, company, pipeline.id, &pipeline.stages).await?;
         self.leave_out(&mut tx, caller, &pipeline, &left_out, now).await?;
