@@ -78,13 +78,16 @@ impl<M: Merger> Merges<M> {
     ) -> Result<Merged<M::Record>, Error> {
         let kind = M::Record::description();
         caller.require(kind.permission("merge"))?;
-        let (winner_id, sources) = wish.ids()?;
+        let winner_id = write::parse_id(&wish.id)?;
+        let mut tx = self.db.begin(caller).await?;
+        // What isn't there for the caller isn't, whatever else is asked.
+        write::get::<M::Record>(&mut tx, caller, winner_id).await?;
+        let sources = wish.sources(winner_id)?;
         let ids: Vec<Uuid> = std::iter::once(winner_id)
             .chain(sources.iter().copied())
             .collect();
         let mut unknown = FieldErrors::new();
         let wishes = Wishes::of(&wish.fields, kind, &ids, &mut unknown)?;
-        let mut tx = self.db.begin(caller).await?;
         self.merger.prepare(&mut tx, caller).await?;
         let mut records = self.load(&mut tx, caller, winner_id, &sources, unknown).await?;
         let before = records.remove(0);

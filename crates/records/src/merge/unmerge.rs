@@ -38,11 +38,12 @@ impl<M: Merger> Merges<M> {
         now: OffsetDateTime,
     ) -> Result<Unmerged<M::Record>, Error> {
         let kind = M::Record::description();
-        let (winner_id, merge_id) = (write::parse_id(id)?, refs::required("merge_id", merge_id)?);
+        let winner_id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
         self.merger.prepare(&mut tx, caller).await?;
         let winner: M::Record =
             write::get_for_update(&mut tx, caller, winner_id, "merge", Which::Present).await?;
+        let merge_id = refs::required("merge_id", merge_id)?;
         let row = store::lock(&mut tx, caller.company_id(), kind.many, winner_id, merge_id)
             .await?
             .ok_or_else(|| Error::not_found("merge"))?;

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use kontor_chassis::{Error, FieldErrors, Kind};
 use uuid::Uuid;
 
-use crate::write;
-
 /// The most records that are merged into one at once.
 const MOST: usize = 50;
 
@@ -26,9 +24,8 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// The winner and its sources, each once.
-    pub(super) fn ids(&self) -> Result<(Uuid, Vec<Uuid>), Error> {
-        let winner = write::parse_id(&self.id)?;
+    /// The sources, each once.
+    pub(super) fn sources(&self, winner: Uuid) -> Result<Vec<Uuid>, Error> {
         let mut errors = FieldErrors::new();
         let mut itself = FieldErrors::new();
         let mut sources = Vec::new();
@@ -53,7 +50,7 @@ impl Wish {
         }
         errors.into_result()?;
         if itself.is_empty() {
-            Ok((winner, sources))
+            Ok(sources)
         } else {
             Err(itself.into_error(Kind::Refused))
         }

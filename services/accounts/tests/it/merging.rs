@@ -189,6 +189,10 @@ async fn what_cannot_be_merged_is_refused_by_name() {
     assert_eq!(itself.kind().http(), 422);
     let error = merge(&world, &stranger.id, &[&second.id], &[]).await.unwrap_err();
     assert_eq!(error.code(), "not_found");
+    let error = merge(&world, &stranger.id, &[], &[]).await.unwrap_err();
+    assert_eq!(error.code(), "not_found", "before anything else is judged");
+    let error = unmerge(&world, &stranger.id, "").await.unwrap_err();
+    assert_eq!(error.code(), "not_found");
     let error = merge(&world.elsewhere(), &first.id, &[&second.id], &[])
         .await
         .unwrap_err();
