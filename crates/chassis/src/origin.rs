@@ -33,6 +33,16 @@ impl Origin {
         }
     }
 
+    /// What was known of a client when it asked for what is done now.
+    #[must_use]
+    pub fn known(address: Option<&str>, device: Option<&str>) -> Self {
+        let header = |text: Option<&str>| text.and_then(|text| HeaderValue::from_str(text).ok());
+        Self {
+            address: header(address),
+            device: header(device),
+        }
+    }
+
     /// The address.
     #[must_use]
     pub fn address(&self) -> Option<String> {

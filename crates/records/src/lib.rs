@@ -6,8 +6,8 @@
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`fields`] (what a company defines itself), [`write`](mod@write) (one statement that saves, remembers and tells),
 //! [`query`] and [`filter`] (lists), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
-//! [`territories`], [`saga`] (taking part in what another service conducts), [`duplicates`] and [`merge`] (when two are
-//! one), [`names`].
+//! [`territories`], [`setup`] (what is told of settings), [`saga`] (taking part in what another service conducts),
+//! [`duplicates`] and [`merge`] (when two are one), [`names`].
 
 pub mod admit;
 pub mod bulk;
@@ -31,6 +31,7 @@ pub mod query;
 pub mod record;
 pub mod refs;
 pub mod saga;
+pub mod setup;
 pub mod stats;
 pub mod territories;
 pub mod transfer;

@@ -222,7 +222,8 @@ fn word<E: Choice>(wire: Option<i32>) -> Value {
     }
 }
 
-fn timestamp(at: OffsetDateTime) -> Timestamp {
+/// For a message.
+pub(crate) fn timestamp(at: OffsetDateTime) -> Timestamp {
     // Nanoseconds within a second fit an i32.
     Timestamp {
         seconds: at.unix_timestamp(),

@@ -10,7 +10,7 @@ use kontor_proto::activities::v1::ActivitiesChanged;
 use kontor_proto::contacts::v1::ContactsChanged;
 use kontor_proto::deals::v1::DealsChanged;
 use kontor_proto::leads::v1::LeadsChanged;
-use kontor_proto::records::v1::RecordChange;
+use kontor_proto::records::v1::{RecordChange, SettingsChanged};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ pub fn hears() -> Vec<String> {
         name_of::<DealsChanged>(),
         name_of::<ActivitiesChanged>(),
         name_of::<TerritoriesChanged>(),
+        name_of::<SettingsChanged>(),
     ]
 }
 
@@ -40,6 +41,7 @@ pub(crate) fn listen(host: &Host, bus: &Bus) {
         .together::<DealsChanged>(Notes)
         .together::<ActivitiesChanged>(Notes)
         .together::<TerritoriesChanged>(Notes)
+        .together::<SettingsChanged>(Notes)
         .spawn();
 }
 
@@ -82,6 +84,21 @@ impl HandleTogether<TerritoriesChanged> for Notes {
             (delivery, changes.collect())
         });
         note(tx, company, "territory", told).await
+    }
+}
+
+impl HandleTogether<SettingsChanged> for Notes {
+    async fn handle_together(
+        &self,
+        tx: &mut TenantTx,
+        company: Uuid,
+        told: Vec<(Delivery, SettingsChanged)>,
+    ) -> Result<(), Error> {
+        for (delivery, SettingsChanged { resource, change }) in told {
+            let told = std::iter::once((delivery, change.into_iter().collect()));
+            note(tx, company, &resource, told).await?;
+        }
+        Ok(())
     }
 }
 

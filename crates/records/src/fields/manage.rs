@@ -5,9 +5,12 @@ use std::marker::PhantomData;
 use kontor_chassis::{Caller, Db, Error, FieldErrors};
 use kontor_proto::records::v1::FieldDefinition;
 use prost_types::FieldMask;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use super::{Definition, Fields, definition, forget, store};
 use crate::record::Record;
+use crate::setup::{self, Deed};
 
 /// The most fields of its own that a company has of a kind.
 const MOST: usize = 100;
@@ -82,6 +85,7 @@ impl<R: Record> OwnFields<R> {
             ));
         }
         store::save(&mut tx, company, kind.many, &definition).await?;
+        note::<R>(&mut tx, caller, "created", &definition).await?;
         tx.commit().await?;
         forget::<R>(company);
         Ok(definition.into_message())
@@ -109,6 +113,7 @@ impl<R: Record> OwnFields<R> {
         errors.into_result()?;
         if after != before {
             store::save(&mut tx, company, kind.many, &after).await?;
+            note::<R>(&mut tx, caller, "updated", &after).await?;
             tx.commit().await?;
             forget::<R>(company);
         }
@@ -123,14 +128,32 @@ impl<R: Record> OwnFields<R> {
         caller.require(MANAGE)?;
         let (kind, company) = (R::description(), caller.company_id());
         let mut tx = self.db.begin(caller).await?;
-        if store::lock(&mut tx, company, kind.many, key).await?.is_none() {
-            return Err(missing::<R>(key));
-        }
+        let definition = store::lock(&mut tx, company, kind.many, key)
+            .await?
+            .ok_or_else(|| missing::<R>(key))?;
         store::remove(&mut tx, company, kind.many, kind.table, key).await?;
+        note::<R>(&mut tx, caller, "deleted", &definition).await?;
         tx.commit().await?;
         forget::<R>(company);
         Ok(())
     }
+}
+
+/// Tells the audit log of a field: `leads.tier`.
+async fn note<R: Record>(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    action: &str,
+    definition: &Definition,
+) -> Result<(), Error> {
+    let id = format!("{}.{}", R::description().many, definition.key);
+    let deed = Deed {
+        resource: "field",
+        action,
+        id: &id,
+        name: &definition.label,
+    };
+    setup::note(tx, caller, deed, OffsetDateTime::now_utc()).await
 }
 
 /// A field that is not the company's own; one that is built in can't be changed.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use kontor_chassis::error::Error;
 use kontor_events::timers;
 use kontor_proto::records::v1::{ImportJob, ImportOptions, ImportState, ImportUndo};
-use prost_types::Timestamp;
 use serde_json::Value as Json;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -13,6 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::plan::Plan;
+use crate::wire::timestamp;
 
 /// How often a running job tells that it is alive.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -228,13 +228,6 @@ pub(super) fn as_it_begins(claim: Claim, options: &ImportOptions, now: OffsetDat
         file_name: Some(options.file_name.clone()).filter(|name| !name.is_empty()),
         dry_run: options.dry_run,
         ..ImportJob::default()
-    }
-}
-
-fn timestamp(at: OffsetDateTime) -> Timestamp {
-    Timestamp {
-        seconds: at.unix_timestamp(),
-        nanos: i32::try_from(at.nanosecond()).unwrap_or_default(),
     }
 }
 

@@ -64,6 +64,12 @@ pub(super) struct Plan {
     pub(super) columns: Vec<Option<String>>,
     /// Who asked.
     pub(super) user_id: Option<Uuid>,
+    /// From where.
+    #[serde(default)]
+    pub(super) address: Option<String>,
+    /// With which program.
+    #[serde(default)]
+    pub(super) device: Option<String>,
     /// May change only records of one's own.
     pub(super) own_only: bool,
 }
@@ -151,6 +157,8 @@ impl Plan {
             currency: String::new(),
             columns: Vec::new(),
             user_id: caller.user_id(),
+            address: caller.origin().address(),
+            device: caller.origin().device(),
             own_only: caller
                 .allowed(kind.permission("update"))
                 .is_none_or(|scope| scope != Scope::All),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::error::{Error, Kind};
-use kontor_chassis::{Caller, Db, TenantTx};
+use kontor_chassis::{Caller, Db, Origin, TenantTx};
 use kontor_events::timers::{self, Timer};
 use kontor_proto::records::v1::ImportOptions;
 use tokio::sync::oneshot;
@@ -160,7 +160,8 @@ impl<I: Importer> Workshop<I> {
                 if plan.own_only { "own" } else { "all" }
             ),
         ];
-        let caller = acting_for(plan.user_id, claim, rights);
+        let origin = Origin::known(plan.address.as_deref(), plan.device.as_deref());
+        let caller = acting_for(plan.user_id, claim, rights).from(origin);
         let work = Apply {
             db: &self.db,
             importer: &self.importer,

@@ -56,7 +56,7 @@ impl DealForecastService for Grpc {
         let caller = Caller::of(&request)?;
         let quotas = self
             .deals
-            .set_quotas(&caller, request.into_inner().quotas)
+            .set_quotas(&caller, request.into_inner().quotas, OffsetDateTime::now_utc())
             .await?;
         Ok(Response::new(v1::UpdateQuotasResponse {
             quotas: quotas.into_iter().map(quota).collect(),

@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 use kontor_chassis::{Caller, Error, FieldErrors, Kind};
 use kontor_proto::{deals::v1, records::v1::Money};
-use kontor_records::{Record, Value, implied::MEMBER, refs};
+use kontor_records::{
+    Record, Value,
+    implied::MEMBER,
+    refs,
+    setup::{self, Deed},
+};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Deals;
@@ -35,7 +41,12 @@ impl Deals {
     ///
     /// # Errors
     /// Invalid names every bad field; Refused every owner who is no active member.
-    pub async fn set_quotas(&self, caller: &Caller, given: Vec<v1::Quota>) -> Result<Vec<Quota>, Error> {
+    pub async fn set_quotas(
+        &self,
+        caller: &Caller,
+        given: Vec<v1::Quota>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Quota>, Error> {
         caller.require("pipelines:manage")?;
         let quotas = read(given)?;
         let company = caller.company_id();
@@ -58,6 +69,13 @@ impl Deals {
             return Err(unknown.into_error(Kind::Refused));
         }
         quotas::put(&mut tx, company, &quotas).await?;
+        let deed = Deed {
+            resource: "quotas",
+            action: "updated",
+            id: &company.to_string(),
+            name: "",
+        };
+        setup::note(&mut tx, caller, deed, now).await?;
         let all = quotas::list(&mut tx, company, Span::default()).await?;
         tx.commit().await?;
         Ok(all)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kontor_chassis::{Caller, Db, Error, FieldErrors, db::Signal};
+use kontor_records::setup::{self, Deed};
 use moka::sync::Cache;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -93,6 +94,13 @@ impl Leads {
         let mut tx = self.db.begin(caller).await?;
         store::save(&mut tx, caller.company_id(), &weights, caller.user_id(), now).await?;
         recency::rescore_soon(&mut tx, caller.company_id(), now).await?;
+        let deed = Deed {
+            resource: "scoring",
+            action: "updated",
+            id: &caller.company_id().to_string(),
+            name: "",
+        };
+        setup::note(&mut tx, caller, deed, now).await?;
         tx.commit().await?;
         Ok(weights)
     }

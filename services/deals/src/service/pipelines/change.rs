@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::{deals::v1::DealsChanged, records::v1::RecordChange};
-use kontor_records::{refs, write};
+use kontor_records::{
+    refs,
+    setup::{self, Deed},
+    write,
+};
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -45,6 +49,7 @@ impl Deals {
         store::put_stages(&mut tx, company, pipeline.id, &pipeline.stages).await?;
         name(&mut tx, company, &pipeline).await?;
         let kept = kept(&mut tx, company, pipeline.id).await?;
+        note(&mut tx, caller, "created", &kept, now).await?;
         tx.commit().await?;
         Ok(kept)
     }
@@ -84,6 +89,7 @@ impl Deals {
         follow_likelihoods(&mut tx, caller, &before, &pipeline, now).await?;
         name(&mut tx, company, &pipeline).await?;
         let kept = kept(&mut tx, company, pipeline.id).await?;
+        note(&mut tx, caller, "updated", &kept, now).await?;
         tx.commit().await?;
         Ok(kept)
     }
@@ -138,6 +144,7 @@ impl Deals {
             .map(|stage| (stage.id, &stage.name))
             .collect();
         forget(&mut tx, company, "stage", &names, pipeline.version + 1).await?;
+        note(&mut tx, caller, "deleted", &pipeline, now).await?;
         tx.commit().await
     }
 
@@ -186,6 +193,23 @@ async fn locked(tx: &mut TenantTx, company: Uuid, id: &str, etag: &str) -> Resul
         .ok_or_else(|| Error::not_found("pipeline"))?;
     Error::unless_stale(etag, &pipeline.version.to_string())?;
     Ok(pipeline)
+}
+
+/// Tells the audit log of a pipeline.
+async fn note(
+    tx: &mut TenantTx,
+    caller: &Caller,
+    action: &str,
+    pipeline: &Pipeline,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let deed = Deed {
+        resource: "pipeline",
+        action,
+        id: &pipeline.id.to_string(),
+        name: &pipeline.name,
+    };
+    setup::note(tx, caller, deed, now).await
 }
 
 /// A pipeline as the database keeps it.
