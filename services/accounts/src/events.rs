@@ -8,12 +8,18 @@ use kontor_proto::{
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{AccountStepRequested, ConversionUndoRequested, LeadTerritoryMovesProgressed},
 };
-use kontor_records::{handover, implied::MEMBER, refs, saga, territories::Progress, write};
+use kontor_records::{
+    handover,
+    implied::MEMBER,
+    refs, saga,
+    territories::{Progress, Territories},
+    write,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    service::{convert::Step, counting},
+    service::{Accounts, convert::Step, counting},
     store::jobs,
 };
 
@@ -32,9 +38,9 @@ pub fn hears() -> Vec<String> {
 }
 
 /// Begins to hear, until the service shuts down.
-pub fn listen(host: &Host, bus: &Bus) {
+pub fn listen(host: &Host, bus: &Bus, accounts: &Accounts) {
     Consumer::new(host, bus)
-        .on::<AccountStepRequested>(Reactions)
+        .on::<AccountStepRequested>(Steps(accounts.territories().clone()))
         .on::<ConversionUndoRequested>(Reactions)
         .on::<MembersChanged>(Reactions)
         .on::<RecordsHandedOver>(handover::Begin)
@@ -47,7 +53,10 @@ pub fn listen(host: &Host, bus: &Bus) {
 /// What is done when something is heard.
 struct Reactions;
 
-impl Handle<AccountStepRequested> for Reactions {
+/// Makes the accounts of conversions, where the rules of the territories put them.
+struct Steps(Territories);
+
+impl Handle<AccountStepRequested> for Steps {
     async fn handle(
         &self,
         tx: &mut TenantTx,
@@ -57,7 +66,7 @@ impl Handle<AccountStepRequested> for Reactions {
         saga::step(
             tx,
             delivery.company()?,
-            &Step::of(event),
+            &Step::of(event, &self.0),
             OffsetDateTime::now_utc(),
         )
         .await

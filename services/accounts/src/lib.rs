@@ -49,10 +49,10 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// # Errors
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
-    events::listen(&host, &bus);
+    let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
+    events::listen(&host, &bus, &accounts);
     fields::keep_fresh::<model::Account>(&host);
     Relay::spawn(&host, &bus);
-    let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     host.tasks.spawn(
         accounts
             .territories()

@@ -11,6 +11,7 @@ use kontor_proto::{
 use kontor_records::{
     Record,
     saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    territories::{Case, Given, Territories},
     write,
 };
 use time::OffsetDateTime;
@@ -25,15 +26,21 @@ pub struct Step {
     asked: AccountStepRequested,
     context: ConversionContext,
     lead: Lead,
+    territories: Territories,
 }
 
 impl Step {
-    /// Reads a request.
+    /// Reads a request. A new account is placed by the rules of these territories.
     #[must_use]
-    pub fn of(mut asked: AccountStepRequested) -> Self {
+    pub fn of(mut asked: AccountStepRequested, territories: &Territories) -> Self {
         let mut context = asked.context.take().unwrap_or_default();
         let lead = context.lead.take().unwrap_or_default();
-        Self { asked, context, lead }
+        Self {
+            asked,
+            context,
+            lead,
+            territories: territories.clone(),
+        }
     }
 }
 
@@ -95,6 +102,25 @@ impl Participant for Step {
         Ok(store::candidates(tx, wanted.company_id, &wanted.name_key, domain, phone).await?)
     }
 
+    async fn place(
+        &self,
+        tx: &mut TenantTx,
+        account: &mut Account,
+        _now: OffsetDateTime,
+    ) -> Result<Result<(), String>, Error> {
+        let company = account.company_id;
+        let case = Case {
+            before: None,
+            record: account,
+            given: Given {
+                territory: false,
+                owner: self.context.owner_id.is_some(),
+            },
+        };
+        self.territories.settle(tx, company, &mut [case]).await?;
+        Ok(Ok(()))
+    }
+
     fn settle(_: Option<&Account>, account: &mut Account) {
         account.settle();
     }
@@ -138,7 +164,7 @@ impl Accounts {
     ) -> Result<SagaPlan, Error> {
         // Dropped: whatever is written meanwhile never was.
         let mut tx = self.db.begin(caller).await?;
-        saga::plan(&mut tx, caller, &Step::of(request), now).await
+        saga::plan(&mut tx, caller, &Step::of(request, &self.territories), now).await
     }
 
     /// What stands in the way of taking a conversion back.

@@ -10,10 +10,12 @@ use kontor_proto::{
     records::v1::{Money, SagaPlan},
 };
 use kontor_records::saga;
+use kontor_records::territories::Territories;
 use time::OffsetDateTime;
 use tonic::Request;
 use uuid::Uuid;
 
+use crate::territories::{called, rules};
 use crate::world::{World, answer, named};
 
 fn request(company_name: &str) -> AccountStepRequested {
@@ -40,7 +42,10 @@ fn conversion(request: &AccountStepRequested) -> String {
 
 async fn step(world: &World, request: &AccountStepRequested) {
     let mut tx = world.begin().await;
-    let (step, now) = (Step::of(request.clone()), OffsetDateTime::now_utc());
+    let (step, now) = (
+        Step::of(request.clone(), &Territories::default()),
+        OffsetDateTime::now_utc(),
+    );
     Box::pin(saga::step(&mut tx, world.company, &step, now))
         .await
         .unwrap();
@@ -99,6 +104,27 @@ async fn a_conversion_makes_the_account_of_a_new_company() {
         ("Analytical Engines", Some("Engines"))
     );
     assert_eq!(account.created_by, request.context.unwrap().requested_by);
+}
+
+#[tokio::test]
+async fn an_account_made_by_a_conversion_lies_where_the_rules_put_it() {
+    let world = World::new().await;
+    let engines = world
+        .territory(called("Engines", rules(&[], &["Engines"])))
+        .await
+        .unwrap();
+    let (fits, other) = (request("Analytical Engines"), {
+        let mut other = request("Looms and Sons");
+        if let Some(lead) = other.context.as_mut().and_then(|context| context.lead.as_mut()) {
+            lead.industry = Some("Looms".to_owned());
+        }
+        other
+    });
+    for (request, expected) in [(&fits, Some(engines.id.clone())), (&other, None)] {
+        step(&world, request).await;
+        let made = completed(&world, request).await.account_id;
+        assert_eq!(world.get(&made).await.unwrap().territory_id, expected);
+    }
 }
 
 #[tokio::test]
