@@ -276,12 +276,8 @@ impl Plans {
                 );
             }
             for (word, found) in words {
-                if self.messages[id].by_word.insert(word.clone(), found).is_some() {
-                    return Err(BadContract::new(
-                        &self.messages[id].name,
-                        format!("has two fields {word}"),
-                    ));
-                }
+                // Its own fields come before those of what stands inline.
+                self.messages[id].by_word.entry(word).or_insert(found);
             }
         }
         Ok(())

@@ -40,6 +40,8 @@ pub struct Description {
     pub leaves: Vec<Leaf>,
     /// What `expand` can show.
     pub expansions: Vec<Expansion>,
+    /// What a list is ordered by unless it is said.
+    pub usual_order: &'static str,
     /// Fields of the message that are not stored.
     pub computed: Vec<&'static str>,
     /// The columns of the leaves, for `select` and `returning`.
@@ -101,12 +103,20 @@ impl Description {
             one,
             many,
             expansions,
+            usual_order: "-created_at",
             computed: computed.iter().map(|name| plain(name)).collect(),
             columns,
             by_name,
             permissions: ACTIONS.map(|action| (action, keep(format!("{many}:{action}")))),
             leaves,
         }
+    }
+
+    /// The same, ordered by this unless it is said.
+    #[must_use]
+    pub const fn ordered_by(mut self, order: &'static str) -> Self {
+        self.usual_order = order;
+        self
     }
 
     /// The leaf of a name or path, also one that isn't public.

@@ -58,6 +58,8 @@ impl Kind {
 pub enum Form {
     /// One line.
     Line,
+    /// A word of a program, such as an id of any kind: compared as it is, so that a plain index serves it.
+    Word,
     /// Several lines.
     Lines,
     /// An e-mail address.
@@ -241,6 +243,12 @@ impl Spec {
 #[must_use]
 pub const fn text(max: usize) -> Spec {
     Spec::of(Form::Line, max)
+}
+
+/// A word of a program.
+#[must_use]
+pub const fn word(max: usize) -> Spec {
+    Spec::of(Form::Word, max)
 }
 
 /// Text of several lines.

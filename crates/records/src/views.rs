@@ -144,7 +144,7 @@ impl View {
             search: self.search.clone(),
             ..contract::ListQuery::default()
         };
-        query::Selection::of::<R>(fields, caller, &listed, false, errors)?;
+        query::Selection::of(fields, caller, &listed, false, errors)?;
         if self.columns.len() > MOST_COLUMNS {
             errors.push("columns", "too_many", format!("At most {MOST_COLUMNS}."));
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::schemas::{Schemas, Use, describe};
 use crate::contract::message_of;
 use crate::endpoint::{Body, Endpoint};
+use crate::plan::Found;
 use crate::query::parameter;
 
 /// The parameters of an endpoint. `listed` is the resource that its typed filters are about.
@@ -60,8 +61,13 @@ fn query_fields(endpoint: &Endpoint, schemas: &Schemas<'_>) -> Vec<FieldDescript
             .then(|| message_of(&field).ok())
             .flatten();
         let fields: Vec<_> = inner.map_or_else(|| vec![field], |inner| inner.fields().collect());
-        let is_parameter = |field: &FieldDescriptor| {
-            parameter(endpoint, &schemas.options.word(field), schemas.plans).is_some()
+        // A field of the request itself stands before one of the same name in what is inline.
+        let is_parameter = |known: &FieldDescriptor| {
+            let place = parameter(endpoint, &schemas.options.word(known), schemas.plans);
+            place.is_some_and(|place| match place {
+                Found::Own(_) => known.parent_message() == &input,
+                Found::Inline(..) => known.parent_message() != &input,
+            })
         };
         found.extend(fields.into_iter().filter(is_parameter));
     }

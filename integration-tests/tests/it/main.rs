@@ -27,6 +27,7 @@ mod importing;
 mod leads;
 mod merging;
 mod outage;
+mod people;
 mod records;
 mod rights;
 mod setup;
@@ -45,6 +46,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         story::trials(suite),
         auth::trials(suite),
         rights::trials(suite),
+        people::trials(suite),
         leads::trials(suite),
         records::trials(suite),
         status::trials(suite),

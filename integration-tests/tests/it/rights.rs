@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde_json::json;
 use tonic::Code;
 
+use crate::people::{everywhere, refused_everywhere};
 use crate::trial;
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
@@ -298,16 +299,14 @@ async fn without_the_broker(suite: &Suite) {
     let token = api.token.clone().unwrap();
     api.get("/leads/").await.expect(200);
     assert_eq!(at_leads(suite, &token).await, Ok(()));
+    everywhere(suite, &token).await;
     suite.kill("broker").await;
     api.post("/auth/logout/", json!({})).await.expect(204);
     let ended = Instant::now();
     eventually(
         5,
-        "the session is refused by the gateway and by leads",
-        async || {
-            api.get("/leads/").await.status == 401
-                && at_leads(suite, &token).await == Err(Code::Unauthenticated)
-        },
+        "the session is refused by the gateway and by every service itself",
+        async || api.get("/leads/").await.status == 401 && refused_everywhere(suite, &token).await,
     )
     .await;
     assert!(ended.elapsed() < Duration::from_secs(1), "{:?}", ended.elapsed());

@@ -7,6 +7,7 @@ mod company;
 mod encode;
 mod invitation;
 mod key;
+mod list;
 mod mask;
 mod member;
 mod oidc;
@@ -17,7 +18,6 @@ mod totp;
 use kontor_chassis::Error as Failure;
 use kontor_proto::identity::v1;
 use time::OffsetDateTime;
-use tokio_util::task::TaskTracker;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use uuid::Uuid;
@@ -40,10 +40,9 @@ use crate::model::fields::Reader;
 use crate::model::session::Origin;
 use crate::service::Identity;
 
-/// Every service of identity. `tasks` run what must not delay an answer.
-pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) -> Routes {
+/// Every service of identity.
+pub(crate) fn routes(identity: &Identity, keys: KeyRpcs) -> Routes {
     let identity = || identity.clone();
-    let tasks = || tasks.clone();
     Routes::new(v1::auth_service_server::AuthServiceServer::new(AuthRpcs {
         identity: identity(),
     }))
@@ -73,7 +72,6 @@ pub(crate) fn routes(identity: &Identity, keys: KeyRpcs, tasks: &TaskTracker) ->
     }))
     .add_service(v1::audit_service_server::AuditServiceServer::new(AuditRpcs {
         identity: identity(),
-        tasks: tasks(),
     }))
     .add_service(v1::key_service_server::KeyServiceServer::new(keys))
 }
@@ -108,17 +106,4 @@ fn instant(field: &'static str, at: &prost_types::Timestamp) -> Result<OffsetDat
     let nanos = i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanos);
     OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .map_err(|_| Failure::invalid_field(field, "invalid_time", "This is no time."))
-}
-
-/// How many entries a page has: 50 unless said, at most 200.
-fn page_size(asked: i32) -> Result<u16, Failure> {
-    match asked {
-        ..0 => Err(Failure::invalid_field(
-            "page_size",
-            "out_of_range",
-            "A page has no negative size.",
-        )),
-        0 => Ok(50),
-        more => Ok(u16::try_from(more).unwrap_or(u16::MAX).min(200)),
-    }
 }

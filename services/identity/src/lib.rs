@@ -98,7 +98,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
         ended,
         draining: host.draining.clone(),
     };
-    Ok(grpc::routes(&identity, keys, &host.tasks))
+    Ok(grpc::routes(&identity, keys))
 }
 
 /// A signing key that was made on demand.

@@ -2,7 +2,6 @@
 
 pub(crate) mod api_key;
 pub(crate) mod audit;
-pub(crate) mod audit_query;
 pub(crate) mod company;
 pub(crate) mod email;
 pub(crate) mod fields;

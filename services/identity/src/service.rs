@@ -32,12 +32,9 @@ use uuid::Uuid;
 
 pub(crate) use accept::Acceptance;
 pub(crate) use api_keys::Resolved;
-pub(crate) use audit::AuditPage;
 pub(crate) use companies::Currencies;
-pub(crate) use invitations::InvitationPage;
 pub(crate) use login::SignIn;
 pub(crate) use mailing::Postman;
-pub(crate) use members::{MemberPage, MemberQuery};
 pub(crate) use membership::MemberChange;
 pub(crate) use oidc::{Finish, Started};
 pub(crate) use profile::Me;

@@ -5,10 +5,10 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit;
-pub(crate) mod audit_query;
 pub(crate) mod companies;
 pub(crate) mod grants;
 pub(crate) mod invitations;
+mod listings;
 pub(crate) mod mails;
 pub(crate) mod members;
 pub(crate) mod oidc;

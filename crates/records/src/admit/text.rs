@@ -12,7 +12,9 @@ pub(super) fn admit(leaf: &Leaf, form: Form, given: &str) -> Result<Value, Fault
     }
     let text = match form {
         Form::Line | Form::Lines => given,
-        Form::Email | Form::Phone | Form::Link | Form::Country | Form::Currency | Form::Day => given.trim(),
+        Form::Word | Form::Email | Form::Phone | Form::Link | Form::Country | Form::Currency | Form::Day => {
+            given.trim()
+        }
     };
     without_nul(text)?;
     // Counted before it is read by its form: nobody has a megabyte parsed as a URL.
@@ -20,7 +22,7 @@ pub(super) fn admit(leaf: &Leaf, form: Form, given: &str) -> Result<Value, Fault
         return Err(too_long(leaf, form));
     }
     let kept = match form {
-        Form::Line | Form::Lines => text.to_owned(),
+        Form::Line | Form::Word | Form::Lines => text.to_owned(),
         Form::Email => address::email(text)?,
         Form::Phone => phone(text)?,
         Form::Link => address::link(text)?,
@@ -38,7 +40,7 @@ fn too_long(leaf: &Leaf, form: Form) -> Fault {
     match form {
         Form::Country => Fault::new("invalid_country", COUNTRY),
         Form::Currency => Fault::new("invalid_currency", CURRENCY),
-        Form::Line | Form::Lines | Form::Email | Form::Phone | Form::Link | Form::Day => {
+        Form::Line | Form::Word | Form::Lines | Form::Email | Form::Phone | Form::Link | Form::Day => {
             Fault::new("too_long", format!("At most {} characters.", leaf.max))
         }
     }

@@ -182,7 +182,7 @@ async fn profiles<R: Record>(tx: &mut PgConnection, caller: &Caller) -> Result<V
     let fields = fields::of::<R>(tx, caller.company_id()).await?;
     let mut errors = FieldErrors::new();
     let Selection { condition, .. } =
-        Selection::of::<R>(&fields, caller, &ListQuery::default(), false, &mut errors)?;
+        Selection::of(&fields, caller, &ListQuery::default(), false, &mut errors)?;
     errors.into_result()?;
     let sql = format!(
         "select {}\nfrom {}\nwhere {}\norder by updated_at desc\nlimit {MOST}",

@@ -101,6 +101,12 @@ impl Fields {
         })
     }
 
+    /// Where the leaf stands that tells two records apart: `id`, or the first.
+    #[must_use]
+    pub fn key(&self) -> usize {
+        self.description.position("id").unwrap_or_default()
+    }
+
     /// The leaf at this place.
     #[must_use]
     pub fn leaf(&self, at: usize) -> &Leaf {

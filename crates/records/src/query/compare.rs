@@ -79,7 +79,7 @@ pub(crate) fn read(leaf: &Leaf, operand: Operand<'_>, caller: &Caller) -> Result
     }
 }
 
-/// Text is compared without case. `=` takes `*` at either end for anything; `:` means that it holds these characters.
+/// Text is compared without case, but for a program's words. `=` takes `*` at either end for anything; `:` means that it holds these characters.
 fn text(
     leaf: &Leaf,
     form: Form,
@@ -88,12 +88,16 @@ fn text(
     condition: &mut Condition,
 ) -> Result<String, Fault> {
     crate::admit::without_nul(operand.text)?;
-    let column = leaf.column;
     let kind = Kind::Text(form);
-    let lower = operand.text.to_lowercase();
+    let as_it_is = form == Form::Word && operator != Operator::Has;
+    let (column, lower) = if as_it_is {
+        (leaf.column.to_owned(), operand.text.to_owned())
+    } else {
+        (format!("lower({})", leaf.column), operand.text.to_lowercase())
+    };
     if let (Operator::Equal | Operator::NotEqual, Some(pattern)) = (operator, wildcard(&lower)) {
         let place = condition.bind(kind, Value::Text(pattern));
-        let holds = known(leaf, format!("lower({column}) like {place}"));
+        let holds = known(leaf, format!("{column} like {place}"));
         return Ok(if operator == Operator::Equal {
             holds
         } else {
@@ -107,9 +111,9 @@ fn text(
     };
     let place = condition.bind(kind, Value::Text(lower));
     Ok(match operator {
-        Operator::NotEqual => format!("lower({column}) is distinct from {place}"),
-        Operator::Has => known(leaf, format!("strpos(lower({column}), {place}) > 0")),
-        _ => known(leaf, format!("lower({column}) {} {place}", operator.sign())),
+        Operator::NotEqual => format!("{column} is distinct from {place}"),
+        Operator::Has => known(leaf, format!("strpos({column}, {place}) > 0")),
+        _ => known(leaf, format!("{column} {} {place}", operator.sign())),
     })
 }
 

@@ -21,17 +21,13 @@ pub async fn explain<R: Record>(
     caller: &Caller,
     query: &ListQuery,
 ) -> Result<String, Error> {
-    let description = R::description();
     let mut errors = FieldErrors::new();
     let size = page_size(query.page_size, &mut errors);
     let fields = fields::of::<R>(conn, caller.company_id()).await?;
     let order = Order::of(&query.order_by, &fields, &mut errors);
     errors.into_result()?;
     let Selection { condition, .. } = Selection::settled::<R>(conn, caller, query).await?;
-    let sql = format!(
-        "explain {}",
-        statement(description, &fields, &condition, &order, size + 1)
-    );
+    let sql = format!("explain {}", statement(&fields, &condition, &order, size + 1));
     let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(sql), condition.arguments()?)
         .persistent(false)
         .fetch_all(conn)

@@ -3,17 +3,17 @@
 use kontor_chassis::{Caller, Db, Error, FieldErrors, Scope};
 use kontor_proto::records::v1::ListQuery;
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::condition::Condition;
 use super::expand::{Expansions, show};
 use super::order::Order;
-use super::selection::Selection;
+use super::selection::{Readable, Selection};
 use super::token::{Cursor, Identity};
 use super::total::total;
-use crate::description::Description;
 use crate::fields::{self, Fields};
 use crate::record::Record;
+use crate::value::Value;
 
 /// Without `page_size`.
 const USUAL: usize = 50;
@@ -72,60 +72,88 @@ pub async fn list<R: Record>(
     query: &ListQuery,
 ) -> Result<Page<R::Message>, Error> {
     let fields = fields::of::<R>(tx, caller.company_id()).await?;
+    let readable = Readable::records(&fields, caller, query.deleted)?;
     let mut errors = FieldErrors::new();
-    let size = page_size(query.page_size, &mut errors);
-    let order = Order::of(&query.order_by, &fields, &mut errors);
     let expansions = Expansions::of(&query.expand, R::description(), &mut errors);
-    let mut selection = Selection::of::<R>(&fields, caller, query, false, &mut errors)?;
-    errors.into_result()?;
-    let identity = Identity::of::<R>(&fields, caller, query, &order);
-    let cursor = identity.cursor(&query.page_token, &order.leaves(&fields))?;
-
-    let forgive = |selection: &mut Selection| {
-        *selection = Selection::of::<R>(&fields, caller, query, true, &mut FieldErrors::new())?;
-        Ok::<_, Error>(())
-    };
-    if cursor.as_ref().is_some_and(|cursor| cursor.typos) {
-        forgive(&mut selection)?;
-    }
-    let mut records: Vec<R> = rows(tx, &fields, &selection, &order, cursor.as_ref(), size + 1).await?;
-    if records.is_empty() && cursor.is_none() && !query.search.trim().is_empty() {
-        forgive(&mut selection)?;
-        records = rows(tx, &fields, &selection, &order, None, size + 1).await?;
-    }
-
-    let more = records.len() > size;
-    records.truncate(size);
-    let next_page_token = match records.last() {
-        Some(last) if more => identity.token(&order.cursor(&last.values(), &fields, selection.typos))?,
-        _ => String::new(),
-    };
-    let (total_size, total_size_is_estimate) = if query.include_total == Some(false) {
-        (None, false)
-    } else if cursor.is_none() && !more {
-        // The first page is all there is.
-        (i64::try_from(records.len()).ok(), false)
-    } else {
-        let (total, estimate) = total::<R>(tx, &selection).await?;
-        (Some(total), estimate)
-    };
-    let records = show(tx, records, &expansions).await?;
-    Ok(Page {
+    let page = readable
+        .page(
+            tx,
+            query,
+            errors,
+            |row| R::from_row(&row),
+            |record: &R| Ok(record.values()),
+        )
+        .await?;
+    let Page {
         records,
+        next_page_token,
+        total_size,
+        total_size_is_estimate,
+    } = page;
+    Ok(Page {
+        records: show(tx, records, &expansions).await?,
         next_page_token,
         total_size,
         total_size_is_estimate,
     })
 }
 
+impl Readable<'_> {
+    /// A page of those that a request means. `read` makes one of a row, `values` are what it is ordered by.
+    pub(super) async fn page<T>(
+        &self,
+        tx: &mut PgConnection,
+        query: &ListQuery,
+        mut errors: FieldErrors,
+        read: impl Fn(PgRow) -> Result<T, sqlx::Error>,
+        values: impl Fn(&T) -> Result<Vec<Value>, sqlx::Error>,
+    ) -> Result<Page<T>, Error> {
+        let fields = self.fields;
+        let size = page_size(query.page_size, &mut errors);
+        let order = Order::of(&query.order_by, fields, &mut errors);
+        let mut selection = self.meant(query, false, &mut errors);
+        errors.into_result()?;
+        let identity = Identity::of(fields, self.caller, query, &order);
+        let cursor = identity.cursor(&query.page_token, &order.leaves(fields))?;
+
+        let forgiving = || self.meant(query, true, &mut FieldErrors::new());
+        if cursor.as_ref().is_some_and(|cursor| cursor.typos) {
+            selection = forgiving();
+        }
+        let mut found = rows(tx, fields, &selection, &order, cursor.as_ref(), size + 1).await?;
+        if found.is_empty() && cursor.is_none() && !query.search.trim().is_empty() {
+            selection = forgiving();
+            found = rows(tx, fields, &selection, &order, None, size + 1).await?;
+        }
+
+        let more = found.len() > size;
+        found.truncate(size);
+        let records: Vec<T> = found.into_iter().map(read).collect::<Result<_, _>>()?;
+        let next_page_token = match records.last() {
+            Some(last) if more => identity.token(&order.cursor(&values(last)?, fields, selection.typos))?,
+            _ => String::new(),
+        };
+        let (total_size, total_size_is_estimate) = if query.include_total == Some(false) {
+            (None, false)
+        } else if cursor.is_none() && !more {
+            // The first page is all there is.
+            (i64::try_from(records.len()).ok(), false)
+        } else {
+            let (total, estimate) = total(tx, fields.description().table, &selection).await?;
+            (Some(total), estimate)
+        };
+        Ok(Page {
+            records,
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
+        })
+    }
+}
+
 /// The text of a page.
-pub(super) fn statement(
-    description: &Description,
-    fields: &Fields,
-    condition: &Condition,
-    order: &Order,
-    limit: usize,
-) -> String {
+pub(super) fn statement(fields: &Fields, condition: &Condition, order: &Order, limit: usize) -> String {
+    let description = fields.description();
     // The limit is one of 201 numbers: written out, the planner knows it, and pages of the usual size share one text.
     format!(
         "select {}\nfrom {}\nwhere {}\norder by {}\nlimit {limit}",
@@ -136,23 +164,21 @@ pub(super) fn statement(
     )
 }
 
-async fn rows<R: Record>(
+async fn rows(
     tx: &mut PgConnection,
     fields: &Fields,
     selection: &Selection,
     order: &Order,
     cursor: Option<&Cursor>,
     limit: usize,
-) -> Result<Vec<R>, Error> {
-    let description = R::description();
+) -> Result<Vec<PgRow>, Error> {
     let mut condition = selection.condition.clone();
     if let Some(cursor) = cursor {
         order.after(&cursor.place, fields, &mut condition);
     }
-    let sql = statement(description, fields, &condition, order, limit);
-    let rows = sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
+    let sql = statement(fields, &condition, order, limit);
+    Ok(sqlx::query_with(AssertSqlSafe(sql), condition.arguments()?)
         .persistent(!selection.searches)
         .fetch_all(tx)
-        .await?;
-    Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
+        .await?)
 }

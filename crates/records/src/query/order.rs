@@ -26,13 +26,13 @@ struct Key {
 }
 
 impl Order {
-    /// Of a request: `-created_at,last_name`, or in the words of AIP-132 `created_at desc, last_name`. Blank is newest
-    /// first. What is wrong is told at `order_by`.
+    /// Of a request: `-created_at,last_name`, or in the words of AIP-132 `created_at desc, last_name`. Blank is the usual
+    /// order of the kind. What is wrong is told at `order_by`.
     pub fn of(text: &str, fields: &Fields, errors: &mut FieldErrors) -> Self {
         let mut keys: Vec<Key> = Vec::new();
-        let id = fields.position("id").unwrap_or_default();
+        let id = fields.key();
         let text = if text.trim().is_empty() {
-            "-created_at"
+            fields.description().usual_order
         } else {
             text
         };

@@ -25,29 +25,52 @@ pub struct Selection {
     pub searches: bool,
 }
 
-impl Selection {
-    /// Of a request's typed filters, `filter`, `search` and `deleted`. What is wrong is told in `errors`.
-    ///
-    /// # Errors
-    /// Forbidden when the caller may read none.
-    pub(crate) fn of<R: Record>(
-        fields: &Fields,
-        caller: &Caller,
-        query: &ListQuery,
-        typos: bool,
-        errors: &mut FieldErrors,
-    ) -> Result<Self, Error> {
-        let description = R::description();
-        let scope = caller.require(description.permission("read"))?;
+/// The rows that a caller may read, whichever of them a request means.
+pub(crate) struct Readable<'r> {
+    pub(crate) fields: &'r Fields,
+    pub(crate) caller: &'r Caller,
+    /// What all of them meet; `$1` is the company.
+    pub(crate) condition: Condition,
+}
+
+impl<'r> Readable<'r> {
+    /// The rows of the caller's company.
+    pub(crate) fn of_company(fields: &'r Fields, caller: &'r Caller) -> Self {
         let mut condition = Condition::default();
         let company = condition.bind(Kind::Id, Value::Id(caller.company_id()));
         condition.and(&format!("company_id = {company}"));
-        condition.and(if query.deleted {
+        Self {
+            fields,
+            caller,
+            condition,
+        }
+    }
+
+    /// The records within the scope of the caller, deleted ones or those that are there.
+    ///
+    /// # Errors
+    /// Forbidden when the caller may read none.
+    pub(crate) fn records(fields: &'r Fields, caller: &'r Caller, deleted: bool) -> Result<Self, Error> {
+        let description = fields.description();
+        let scope = caller.require(description.permission("read"))?;
+        let mut readable = Self::of_company(fields, caller);
+        readable.condition.and(if deleted {
             "deleted_at is not null"
         } else {
             "deleted_at is null"
         });
-        rights::narrow(scope, caller, description, &mut condition);
+        rights::narrow(scope, caller, description, &mut readable.condition);
+        Ok(readable)
+    }
+
+    /// Those that a request means by its typed filters, `filter` and `search`. What is wrong is told in `errors`.
+    pub(crate) fn meant(&self, query: &ListQuery, typos: bool, errors: &mut FieldErrors) -> Selection {
+        let Self {
+            fields,
+            caller,
+            condition,
+        } = self;
+        let mut condition = condition.clone();
         typed::compile(&query.field_filters, fields, caller, &mut condition, errors);
         compile::compile(&query.filter, fields, caller, &mut condition, errors);
         if !query.search.trim().is_empty() {
@@ -55,9 +78,9 @@ impl Selection {
                 // Found before they are ordered: the planner thinks too many will match so many patterns, and would
                 // rather read the whole order until a page is full.
                 let holds = search::with_typos(&query.search, &mut condition);
-                let table = description.table;
+                let (table, id) = (fields.description().table, fields.leaf(fields.key()).column);
                 format!(
-                    "id = any(array(\n    select id\n    from {table}\n    where company_id = {company}\n      and {holds}))"
+                    "{id} = any(array(\n    select {id}\n    from {table}\n    where company_id = $1\n      and {holds}))"
                 )
             } else {
                 search::exact(&query.search, &mut condition)
@@ -65,11 +88,54 @@ impl Selection {
             condition.and(&text);
         }
         let searches = !query.search.trim().is_empty() || !query.filter.trim().is_empty();
-        Ok(Self {
+        Selection {
             condition,
             typos,
             searches,
-        })
+        }
+    }
+
+    /// The same, decided whether its search forgives typos: when nothing is found without.
+    ///
+    /// # Errors
+    /// Invalid, naming every bad parameter; Unavailable and Internal as the database fails.
+    pub(crate) async fn settled(&self, tx: &mut PgConnection, query: &ListQuery) -> Result<Selection, Error> {
+        let mut errors = FieldErrors::new();
+        let selection = self.meant(query, false, &mut errors);
+        errors.into_result()?;
+        if query.search.trim().is_empty() || self.has_any(tx, &selection).await? {
+            return Ok(selection);
+        }
+        Ok(self.meant(query, true, &mut FieldErrors::new()))
+    }
+
+    async fn has_any(&self, tx: &mut PgConnection, selection: &Selection) -> Result<bool, Error> {
+        let sql = format!(
+            "select exists (\n  select 1\n  from {}\n  where {}\n)",
+            self.fields.description().table,
+            selection.condition.text()
+        );
+        let arguments = selection.condition.arguments()?;
+        Ok(sqlx::query_scalar_with(AssertSqlSafe(sql), arguments)
+            .fetch_one(tx)
+            .await?)
+    }
+}
+
+impl Selection {
+    /// Of a request's typed filters, `filter`, `search` and `deleted`. What is wrong is told in `errors`.
+    ///
+    /// # Errors
+    /// Forbidden when the caller may read none.
+    pub(crate) fn of(
+        fields: &Fields,
+        caller: &Caller,
+        query: &ListQuery,
+        typos: bool,
+        errors: &mut FieldErrors,
+    ) -> Result<Self, Error> {
+        let readable = Readable::records(fields, caller, query.deleted)?;
+        Ok(readable.meant(query, typos, errors))
     }
 
     /// The same, decided whether its search forgives typos: when nothing is found without. For what reads everything that
@@ -83,13 +149,9 @@ impl Selection {
         query: &ListQuery,
     ) -> Result<Self, Error> {
         let fields = fields::of::<R>(tx, caller.company_id()).await?;
-        let mut errors = FieldErrors::new();
-        let selection = Self::of::<R>(&fields, caller, query, false, &mut errors)?;
-        errors.into_result()?;
-        if query.search.trim().is_empty() || selection.any::<R>(tx).await? {
-            return Ok(selection);
-        }
-        Self::of::<R>(&fields, caller, query, true, &mut FieldErrors::new())
+        Readable::records(&fields, caller, query.deleted)?
+            .settled(tx, query)
+            .await
     }
 
     /// Those of them with which the caller may also do this: `export`, `update`.
@@ -101,17 +163,5 @@ impl Selection {
         let scope = caller.require(description.permission(action))?;
         rights::narrow(scope, caller, description, &mut self.condition);
         Ok(self)
-    }
-
-    async fn any<R: Record>(&self, tx: &mut PgConnection) -> Result<bool, Error> {
-        let sql = format!(
-            "select exists (\n  select 1\n  from {}\n  where {}\n)",
-            R::description().table,
-            self.condition.text()
-        );
-        let arguments = self.condition.arguments()?;
-        Ok(sqlx::query_scalar_with(AssertSqlSafe(sql), arguments)
-            .fetch_one(tx)
-            .await?)
     }
 }

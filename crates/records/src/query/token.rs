@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 use super::order::Order;
 use crate::fields::Fields;
 use crate::leaf::{Kind, Leaf};
-use crate::record::Record;
 use crate::value::Value;
 
 /// Bytes of the hash that a token begins with.
@@ -37,10 +36,10 @@ struct Written {
 pub struct Identity(Sha256);
 
 impl Identity {
-    /// Of a list of this kind.
+    /// Of a list of this kind, as this caller reads it.
     #[must_use]
-    pub fn of<R: Record>(fields: &Fields, caller: &Caller, query: &ListQuery, order: &Order) -> Self {
-        let description = R::description();
+    pub fn of(fields: &Fields, caller: &Caller, query: &ListQuery, order: &Order) -> Self {
+        let description = fields.description();
         let mut hash = Sha256::new();
         // Each part ends with a byte that UTF-8 never has, so that no two lists read alike.
         let mut add = |part: &[u8]| {

@@ -10,7 +10,6 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::selection::Selection;
-use crate::record::Record;
 
 /// Counted exactly up to here.
 const EXACT: i64 = 10_000;
@@ -25,11 +24,11 @@ static ESTIMATES: LazyLock<Cache<String, i64>> = LazyLock::new(|| {
 });
 
 /// How many, and whether that is an estimate.
-pub(crate) async fn total<R: Record>(
+pub(crate) async fn total(
     tx: &mut PgConnection,
+    table: &str,
     selection: &Selection,
 ) -> Result<(i64, bool), Error> {
-    let table = R::description().table;
     let condition = &selection.condition;
     let known = condition.fingerprint(table);
     if let Some(estimate) = ESTIMATES.get(&known) {

@@ -224,11 +224,9 @@ impl<I: Importer> Apply<'_, I> {
         let events: Vec<Outgoing> = changes
             .chunks(TOLD)
             .map(|chunk| {
-                Outgoing::new(
-                    self.claim.company_id,
-                    self.plan.user_id,
-                    &I::Record::changed(chunk.to_vec()),
-                )
+                let event = I::Record::changed(chunk.to_vec());
+                Outgoing::new(self.claim.company_id, self.plan.user_id, &event)
+                    .asked_from(self.caller.origin())
             })
             .collect();
         outbox::put(conn, &events).await?;

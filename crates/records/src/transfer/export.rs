@@ -1,8 +1,10 @@
 //! Records of a list as CSV: one statement, so one snapshot; a row after the other, so constant memory.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt as _;
 use kontor_chassis::error::{Error, FieldErrors};
-use kontor_chassis::{Caller, Db};
+use kontor_chassis::{Caller, Db, TenantTx};
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::records::v1::ListQuery;
 use sqlx::AssertSqlSafe;
@@ -35,34 +37,42 @@ pub async fn export<R: Record>(
     query: &ListQuery,
     columns: &str,
 ) -> Result<Download, Error> {
-    let kind = R::description();
-    caller.require(kind.permission("export"))?;
-    let mut errors = FieldErrors::new();
+    caller.require(R::description().permission("export"))?;
     let mut tx = db.read(caller).await?;
     let fields = fields::of::<R>(&mut tx, caller.company_id()).await?;
+    let selection = Selection::settled::<R>(&mut tx, caller, query)
+        .await
+        .and_then(|selection| selection.for_action::<R>(caller, "export"));
+    let asked = (query.order_by.as_str(), columns);
+    download(tx, tasks, fields, asked, selection, FieldErrors::new())
+}
+
+/// The rows of a selection, in an order and with columns as they were asked for. What is wrong with either of the three is
+/// told together, after `errors`.
+pub(crate) fn download(
+    mut tx: TenantTx,
+    tasks: &TaskTracker,
+    fields: Arc<Fields>,
+    (order_by, columns): (&str, &str),
+    selection: Result<Selection, Error>,
+    mut errors: FieldErrors,
+) -> Result<Download, Error> {
     let columns = columns_of(&fields, columns, &mut errors);
-    let order = Order::of(&query.order_by, &fields, &mut errors);
-    let selection = match Selection::settled::<R>(&mut tx, caller, query).await {
-        Ok(selection) => Some(selection),
-        Err(error) if error.kind() == kontor_chassis::Kind::Invalid => {
+    let order = Order::of(order_by, &fields, &mut errors);
+    let selection = match selection {
+        Err(error) if !error.fields().is_empty() => {
             errors.extend(error.fields().iter().cloned());
-            if error.fields().is_empty() {
-                return Err(error);
-            }
-            None
+            Err(error)
         }
-        Err(error) => return Err(error),
+        other => other,
     };
     errors.into_result()?;
-    let Some(selection) = selection else {
-        return Err(Error::internal("a selection without an error"));
-    };
-    let Selection { condition, .. } = selection.for_action::<R>(caller, "export")?;
+    let Selection { condition, .. } = selection?;
     let names: Vec<&str> = columns.iter().map(|at| fields.leaf(*at).column).collect();
     let sql = format!(
         "select {}\nfrom {}\nwhere {}\norder by {}",
         names.join(", "),
-        kind.table,
+        fields.description().table,
         condition.text(),
         order.sql(&fields)
     );
@@ -78,7 +88,7 @@ pub async fn export<R: Record>(
 }
 
 async fn send(
-    tx: &mut kontor_chassis::TenantTx,
+    tx: &mut TenantTx,
     fields: &Fields,
     columns: &[usize],
     sql: String,

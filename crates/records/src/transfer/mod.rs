@@ -44,6 +44,7 @@ mod work;
 pub use disarm::{is_armed, rearm};
 pub use draft::RowError;
 pub use encoding::{Decoder, Encoding, NotText};
+pub(crate) use export::download;
 pub use export::export;
 pub use importer::{Candidate, Importer};
 pub use imports::{Download, Imported, Imports, RUNNING_STATUS};

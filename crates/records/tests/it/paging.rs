@@ -81,7 +81,7 @@ proptest! {
         let query = ordered("first_name,-last_name,employee_count,created_at");
         let fields = built_in();
         let order = Order::of(&query.order_by, &fields, &mut FieldErrors::new());
-        let identity = Identity::of::<Lead>(&fields, &caller, &query, &order);
+        let identity = Identity::of(&fields, &caller, &query, &order);
         let cursor = order.cursor(&lead.values(), &fields, false);
         let token = identity.token(&cursor).unwrap();
         let leaves = order.leaves(&fields);

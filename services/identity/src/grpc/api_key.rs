@@ -3,9 +3,11 @@
 use kontor_chassis::{Caller, Error as Failure};
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::api_key_service_server::ApiKeyService;
+use kontor_records::query::Page;
 use tonic::{Request, Response, Status};
 
-use super::{encode, id, instant, now, page_size};
+use super::list::about_page;
+use super::{encode, id, instant, now};
 use crate::model::api_key::NewApiKey;
 use crate::service::Identity;
 
@@ -22,16 +24,22 @@ impl ApiKeyService for ApiKeyRpcs {
     ) -> Result<Response<v1::ListApiKeysResponse>, Status> {
         let caller = Caller::of(&request)?;
         let v1::ListApiKeysRequest {
-            page_size: size,
+            page_size,
             page_token,
+            query,
         } = request.into_inner();
-        let (keys, next_page_token) = self
-            .identity
-            .api_keys(&caller, page_size(size)?, &page_token)
-            .await?;
-        Ok(Response::new(v1::ListApiKeysResponse {
-            api_keys: keys.into_iter().map(encode::api_key).collect(),
+        let query = about_page(query, page_size, page_token);
+        let Page {
+            records,
             next_page_token,
+            total_size,
+            total_size_is_estimate,
+        } = self.identity.api_keys(&caller, &query).await?;
+        Ok(Response::new(v1::ListApiKeysResponse {
+            api_keys: records.into_iter().map(encode::api_key).collect(),
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
         }))
     }
 

@@ -3,11 +3,13 @@
 use kontor_chassis::Caller;
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::invitation_service_server::InvitationService;
+use kontor_records::query::Page;
 use tonic::{Request, Response, Status};
 
+use super::list::about_page;
 use super::{encode, id, now, origin};
 use crate::model::invitation::Invitation;
-use crate::service::{Acceptance, Identity, InvitationPage, SignedIn};
+use crate::service::{Acceptance, Identity, SignedIn};
 
 /// [`InvitationService`] by [`Identity`].
 pub(crate) struct InvitationRpcs {
@@ -24,15 +26,20 @@ impl InvitationService for InvitationRpcs {
         let v1::ListInvitationsRequest {
             page_size,
             page_token,
+            query,
         } = request.into_inner();
-        let size = super::page_size(page_size)?;
-        let InvitationPage {
-            invitations,
+        let query = about_page(query, page_size, page_token);
+        let Page {
+            records,
             next_page_token,
-        } = self.identity.invitations(&caller, size, &page_token).await?;
+            total_size,
+            total_size_is_estimate,
+        } = self.identity.invitations(&caller, &query).await?;
         Ok(Response::new(v1::ListInvitationsResponse {
-            invitations: invitations.into_iter().map(invitation).collect(),
+            invitations: records.into_iter().map(invitation).collect(),
             next_page_token,
+            total_size,
+            total_size_is_estimate,
         }))
     }
 

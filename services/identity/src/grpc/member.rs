@@ -1,15 +1,15 @@
 //! The people of a company.
 
-use kontor_chassis::{Caller, Error as Failure, FieldErrors};
+use kontor_chassis::{Caller, Error as Failure};
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::member_service_server::MemberService;
-use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::mask::Mask;
 use super::{encode, id, now};
-use crate::service::{Identity, MemberChange, MemberPage, MemberQuery};
+use crate::service::{Identity, MemberChange};
 
 /// The most ids that [`MemberRpcs::batch_get_members`] takes.
 const MOST_IDS: usize = 1000;
@@ -26,17 +26,18 @@ impl MemberService for MemberRpcs {
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let query = query(request.into_inner().query.unwrap_or_default())?;
-        let MemberPage {
-            members,
+        let query = request.into_inner().query.unwrap_or_default();
+        let Page {
+            records,
             next_page_token,
-            total,
-        } = self.identity.members(&caller, query).await?;
+            total_size,
+            total_size_is_estimate,
+        } = self.identity.members(&caller, &query).await?;
         Ok(Response::new(v1::ListMembersResponse {
-            members: members.into_iter().map(encode::member).collect(),
+            members: records.into_iter().map(encode::member).collect(),
             next_page_token,
-            total_size: total,
-            total_size_is_estimate: false,
+            total_size,
+            total_size_is_estimate,
         }))
     }
 
@@ -124,74 +125,4 @@ fn change(member: v1::Member, mask: Option<prost_types::FieldMask>) -> Result<Me
         role,
         active: mask.pick("active", member.active, member.active),
     })
-}
-
-/// Reads which members are wanted, every bad parameter named.
-fn query(query: ListQuery) -> Result<MemberQuery, Failure> {
-    let ListQuery {
-        page_size,
-        page_token,
-        order_by,
-        search,
-        filter,
-        deleted: _,
-        include_total,
-        expand,
-        field_filters,
-    } = query;
-    let mut errors = FieldErrors::new();
-    let mut wanted = MemberQuery {
-        search,
-        page_token,
-        include_total: include_total.unwrap_or(true),
-        ..Default::default()
-    };
-    match page_size {
-        ..0 => errors.push("page_size", "out_of_range", "A page has no negative size."),
-        0 => wanted.page_size = 50,
-        more => wanted.page_size = u16::try_from(more).unwrap_or(u16::MAX).min(200),
-    }
-    if !matches!(order_by.as_str(), "" | "last_name" | "last_name,first_name") {
-        errors.push(
-            "order_by",
-            "unknown_field",
-            "Members are ordered by last_name,first_name.",
-        );
-    }
-    if !filter.is_empty() {
-        errors.push(
-            "filter",
-            "unknown_field",
-            "Members are filtered by active and role.",
-        );
-    }
-    if !expand.is_empty() {
-        errors.push("expand", "unknown_field", "Members refer to nothing.");
-    }
-    for filter in field_filters {
-        match (filter.parameter.as_str(), filter.values.as_slice()) {
-            ("active", values) => match values
-                .iter()
-                .map(|value| value.parse::<bool>())
-                .collect::<Result<Vec<_>, _>>()
-            {
-                Ok(values) => {
-                    // Both words together exclude nobody.
-                    let (yes, no) = (values.contains(&true), values.contains(&false));
-                    wanted.active = (yes != no).then_some(yes);
-                }
-                Err(_) => errors.push("active", "invalid_boolean", "This is true or false."),
-            },
-            ("role", roles) => wanted.roles = Some(roles.to_vec()),
-            (unknown, _) => {
-                errors.push(
-                    unknown.to_owned(),
-                    "unknown_parameter",
-                    "There is no such parameter.",
-                );
-            }
-        }
-    }
-    errors.into_result()?;
-    Ok(wanted)
 }

@@ -3,6 +3,7 @@
 use kontor_chassis::{Caller, Error as Failure};
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::role_service_server::RoleService;
+use kontor_records::query::Page;
 use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 
@@ -23,9 +24,18 @@ impl RoleService for RoleRpcs {
         request: Request<v1::ListRolesRequest>,
     ) -> Result<Response<v1::ListRolesResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let roles = self.identity.roles(&caller).await?;
+        let query = request.into_inner().query.unwrap_or_default();
+        let Page {
+            records,
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
+        } = self.identity.roles(&caller, &query).await?;
         Ok(Response::new(v1::ListRolesResponse {
-            roles: roles.into_iter().map(encode::role).collect(),
+            roles: records.into_iter().map(encode::role).collect(),
+            next_page_token,
+            total_size,
+            total_size_is_estimate,
         }))
     }
 

@@ -1,10 +1,10 @@
 //! API keys: made, listed and deleted by their makers, and resolved for the services that are shown one.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use kontor_chassis::Caller;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::token::ApiKey as Secret;
-use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -51,26 +51,11 @@ impl Identity {
         Ok((key, secret))
     }
 
-    /// The caller's own keys in the company, newest first, and the token of the next page.
-    pub(crate) async fn api_keys(
-        &self,
-        caller: &Caller,
-        page_size: u16,
-        page_token: &str,
-    ) -> Result<(Vec<ApiKey>, String), Error> {
-        let (user_id, company_id) = (person_of(caller)?, caller.company_id());
-        let after = place(page_token, company_id, user_id)?;
+    /// The caller's own keys in the company, newest first unless ordered otherwise.
+    pub(crate) async fn api_keys(&self, caller: &Caller, query: &ListQuery) -> Result<Page<ApiKey>, Error> {
+        person_of(caller)?;
         let mut tx = self.db.read(caller).await?;
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(page_size) + 1;
-        let mut keys = store::api_keys::list(&mut tx, company_id, user_id, after, limit).await?;
-        let has_more = keys.len() > usize::from(page_size);
-        keys.truncate(usize::from(page_size));
-        let next = keys.last().filter(|_| has_more);
-        let next = next
-            .map(|last| token(company_id, user_id, last.id))
-            .unwrap_or_default();
-        Ok((keys, next))
+        Ok(store::api_keys::list(&mut tx, caller, query).await?)
     }
 
     /// Deletes one of the caller's keys. When it returns, the fact is committed and told.
@@ -110,31 +95,5 @@ impl Identity {
             permissions,
             grant_id: membership.grant_id,
         })
-    }
-}
-
-fn token(company_id: Uuid, user_id: Uuid, last: Uuid) -> String {
-    let bytes = [company_id, user_id, last].map(Uuid::into_bytes).concat();
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// Where the page begins: a token belongs to its company and its person.
-fn place(page_token: &str, company_id: Uuid, user_id: Uuid) -> Result<Option<Uuid>, Error> {
-    if page_token.is_empty() {
-        return Ok(None);
-    }
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(page_token).ok();
-    let last = bytes
-        .filter(|bytes| bytes.len() == 48)
-        .and_then(|bytes| Uuid::from_slice(&bytes[32..]).ok())
-        .filter(|last| token(company_id, user_id, *last) == page_token);
-    match last {
-        Some(last) => Ok(Some(last)),
-        None => Err(Failure::invalid_field(
-            "page_token",
-            "invalid_page_token",
-            "This page token belongs to another list.",
-        )
-        .into()),
     }
 }

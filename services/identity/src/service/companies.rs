@@ -80,7 +80,7 @@ impl Identity {
             .ok_or(Error::NotFound("company"))
     }
 
-    /// Changes the company of the caller's token. Another one that the caller is a member of takes a token of its own.
+    /// Changes the company of the caller's token; with another currency its rates are gone. Another one that the caller is a member of takes a token of its own.
     pub(crate) async fn update_company(
         &self,
         caller: &Caller,
@@ -104,8 +104,10 @@ impl Identity {
             store::companies::update(&mut tx, &after).await?;
             events::company_changed(&mut tx, &after, caller.user_id()).await?;
             if after.currency != before.currency {
-                let rates = store::companies::rates(&mut tx, id).await?;
-                events::currencies_changed(&mut tx, &after, rates, caller.user_id()).await?;
+                // A rate is worth in the currency of before: with another one it would make sums that are wrong, and
+                // without it they name what they leave out.
+                store::companies::replace_rates(&mut tx, id, &[]).await?;
+                events::currencies_changed(&mut tx, &after, Vec::new(), caller.user_id()).await?;
             }
             let deed = Deed::on("company", "updated", after.id, after.name.as_str());
             store::audit::append(&mut tx, &Doer::of(caller, now), &[deed]).await?;

@@ -1,6 +1,8 @@
 //! Inviting people, and taking that back.
 
 use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,12 +14,6 @@ use crate::model::invitation::{Invitation, LIFE};
 use crate::model::letter::Letter;
 use crate::model::throttle::{Action, Attempt};
 use crate::store;
-
-/// A page of invitations, newest first.
-pub(crate) struct InvitationPage {
-    pub(crate) invitations: Vec<Invitation>,
-    pub(crate) next_page_token: String,
-}
 
 impl Identity {
     /// Invites by mail. The same answer whether anybody has the address.
@@ -89,42 +85,13 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// The invitations of the caller's company that were not accepted yet.
+    /// The invitations of the caller's company that were not accepted yet, newest first unless ordered otherwise.
     pub(crate) async fn invitations(
         &self,
         caller: &Caller,
-        page_size: u16,
-        page_token: &str,
-    ) -> Result<InvitationPage, Error> {
-        let company_id = caller.company_id();
-        let before = place(company_id, page_token)?;
+        query: &ListQuery,
+    ) -> Result<Page<Invitation>, Error> {
         let mut tx = self.db.read(caller).await?;
-        // One more than asked for tells whether there is a next page.
-        let mut invitations =
-            store::invitations::list(&mut tx, company_id, before, i64::from(page_size) + 1).await?;
-        let has_more = invitations.len() > usize::from(page_size);
-        invitations.truncate(usize::from(page_size));
-        let next_page_token = match invitations.last().filter(|_| has_more) {
-            Some(last) => format!("{}{}", company_id.simple(), last.id.simple()),
-            None => String::new(),
-        };
-        Ok(InvitationPage {
-            invitations,
-            next_page_token,
-        })
+        Ok(store::invitations::list(&mut tx, caller, query).await?)
     }
-}
-
-/// A token is the company and the last invitation of the page before.
-fn place(company_id: Uuid, token: &str) -> Result<Option<Uuid>, Error> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let last = token
-        .strip_prefix(&company_id.simple().to_string())
-        .and_then(|rest| Uuid::try_parse(rest).ok());
-    last.map(Some).ok_or_else(|| {
-        let message = "This page token belongs to another list.";
-        Failure::invalid_field("page_token", "invalid_page_token", message).into()
-    })
 }

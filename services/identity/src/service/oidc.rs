@@ -69,10 +69,8 @@ impl Identity {
             .into());
         }
         let mut tx = self.db.begin(caller).await?;
-        let roles = store::roles::list(&mut tx, company_id).await?;
-        let role = roles
-            .iter()
-            .find(|role| role.id.to_string() == form.role || role.name.eq_ignore_ascii_case(&form.role))
+        let role = store::roles::named(&mut tx, company_id, &form.role)
+            .await?
             .ok_or_else(|| Failure::unknown_reference("role"))?;
         let known = store::oidc::provider(&mut tx, company_id).await?;
         let sealed = match (&form.client_secret, known) {

@@ -4,6 +4,8 @@
 //! asks what they may do now.
 
 use kontor_chassis::Caller;
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -17,10 +19,10 @@ use crate::store;
 use crate::store::grants::Held;
 
 impl Identity {
-    /// The roles of the caller's company, the built-in ones first.
-    pub(crate) async fn roles(&self, caller: &Caller) -> Result<Vec<Role>, Error> {
+    /// The roles of the caller's company, the built-in ones first unless ordered otherwise.
+    pub(crate) async fn roles(&self, caller: &Caller, query: &ListQuery) -> Result<Page<Role>, Error> {
         let mut tx = self.db.read(caller).await?;
-        Ok(store::roles::list(&mut tx, caller.company_id()).await?)
+        Ok(store::roles::list(&mut tx, caller, query).await?)
     }
 
     /// Adds a role of the company's own.

@@ -1,10 +1,14 @@
 //! Rows of `api_keys`: hashes alone, never a key.
 
+use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::listings::API_KEYS;
 use super::sessions::ENDED_CHANNEL;
 use crate::model::api_key::ApiKey;
 
@@ -48,30 +52,13 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// A member's keys, newest first, from after one on.
+/// A page of the caller's own keys in the company.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    company_id: Uuid,
-    user_id: Uuid,
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<ApiKey>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select *
-         from identity.api_keys
-         where company_id = $1
-           and user_id = $2
-           and ($3::uuid is null or id < $3)
-         order by id desc
-         limit $4",
-    )
-    .bind(company_id)
-    .bind(user_id)
-    .bind(after)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(decode).collect()
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Page<ApiKey>, Failure> {
+    API_KEYS.page(conn, caller, query, decode).await
 }
 
 /// The key of this hash with its company. The rest of the transaction sees its row, whatever the company.

@@ -1,9 +1,16 @@
 //! Rows of `audit_log`, which are added and never changed.
 
-use sqlx::PgConnection;
+use kontor_chassis::{Caller, Db, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
+use kontor_records::transfer::Download;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::model::audit::{Deed, Doer};
+use super::listings::AUDIT_LOG;
+use crate::model::audit::{Deed, Doer, Entry};
 use crate::model::session::Origin;
 
 /// Appends what somebody did, in the transaction that did it; the transaction is of the doer's company.
@@ -81,4 +88,40 @@ pub(crate) async fn append_all(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// A page of the entries of the caller's company.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Page<Entry>, Failure> {
+    AUDIT_LOG.page(conn, caller, query, decode).await
+}
+
+/// The entries that a list's query means, as CSV.
+pub(crate) async fn export(
+    db: &Db,
+    tasks: &TaskTracker,
+    caller: &Caller,
+    query: &ListQuery,
+    columns: &str,
+) -> Result<Download, Failure> {
+    AUDIT_LOG.export(db, tasks, caller, query, columns).await
+}
+
+fn decode(row: &PgRow) -> Result<Entry, sqlx::Error> {
+    Ok(Entry {
+        id: row.try_get("id")?,
+        at: row.try_get("at")?,
+        user_id: row.try_get("user_id")?,
+        user_name: row.try_get("user_name")?,
+        action: row.try_get("action")?,
+        resource: row.try_get("resource")?,
+        resource_id: row.try_get("resource_id")?,
+        resource_name: row.try_get("resource_name")?,
+        address: row.try_get("address")?,
+        device: row.try_get("device")?,
+        fields: row.try_get("fields")?,
+    })
 }

@@ -1,9 +1,13 @@
 //! Rows of `invitations`, seen for the company of the transaction.
 
+use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::listings::INVITATIONS;
 use crate::model::email::Email;
 use crate::model::invitation::Invitation;
 
@@ -78,28 +82,13 @@ pub(crate) async fn delete(conn: &mut PgConnection, company_id: Uuid, id: Uuid) 
     Ok(deleted.rows_affected() == 1)
 }
 
-/// Invitations of a company, newest first, from before one on.
+/// A page of the invitations of the caller's company that were not accepted yet.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    company_id: Uuid,
-    before: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Invitation>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select i.company_id, i.id, i.email, i.role_id, r.name as role, i.invited_by, i.created_at, i.expires_at
-         from identity.invitations i
-         join identity.roles r on r.company_id = i.company_id and r.id = i.role_id
-         where i.company_id = $1
-           and ($2::uuid is null or i.id < $2)
-         order by i.id desc
-         limit $3",
-    )
-    .bind(company_id)
-    .bind(before)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(decode).collect()
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Page<Invitation>, Failure> {
+    INVITATIONS.page(conn, caller, query, decode).await
 }
 
 fn decode(row: &PgRow) -> Result<Invitation, sqlx::Error> {

@@ -1,10 +1,14 @@
 //! Rows of `memberships`.
 
+use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::listings::MEMBERS;
 use crate::model::company::{Member, Membership, RoleRef};
 use crate::model::email::Email;
 
@@ -151,20 +155,12 @@ pub(crate) async fn role(
     company_id: Uuid,
     word: &str,
 ) -> Result<Option<RoleRef>, sqlx::Error> {
-    let row: Option<(Uuid, String, bool)> = sqlx::query_as(
-        "select id, name, built_in
-         from identity.roles
-         where company_id = $1
-           and (lower(name) = lower($2) or id = $3)
-         order by (id = $3) desc
-         limit 1",
-    )
-    .bind(company_id)
-    .bind(word.trim())
-    .bind(Uuid::try_parse(word.trim()).ok())
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|(id, name, built_in)| RoleRef { id, name, built_in }))
+    let role = super::roles::named(conn, company_id, word).await?;
+    Ok(role.map(|role| RoleRef {
+        id: role.id,
+        name: role.name,
+        built_in: role.built_in,
+    }))
 }
 
 /// The role of a member.
@@ -253,92 +249,13 @@ pub(crate) async fn some(
     rows.iter().map(decode_member).collect()
 }
 
-/// Where a page of members begins: after this one, in the order of the list.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct After {
-    pub(crate) last_name: String,
-    pub(crate) first_name: String,
-    pub(crate) user_id: Uuid,
-}
-
-/// Which members to list.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Wanted {
-    /// Part of name or address, lower case; `%` and `_` already disarmed.
-    pub(crate) pattern: Option<String>,
-    pub(crate) active: Option<bool>,
-    /// Names of roles; none for all.
-    pub(crate) roles: Option<Vec<String>>,
-}
-
-/// Members of a company by last name, first name and id, from a place on.
+/// A page of the members of the caller's company.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    company_id: Uuid,
-    wanted: &Wanted,
-    after: Option<&After>,
-    limit: i64,
-) -> Result<Vec<Member>, sqlx::Error> {
-    let Wanted {
-        pattern,
-        active,
-        roles,
-    } = wanted;
-    let rows = sqlx::query(
-        "select m.user_id, u.email, u.first_name, u.last_name, r.name as role, m.active, m.joined_at, m.version
-         from identity.memberships m
-         join identity.users u on u.id = m.user_id
-         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
-         where m.company_id = $1
-           and m.left_at is null
-           and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
-           and ($3::boolean is null or m.active = $3)
-           and ($4::text[] is null or r.name = any ($4))
-           and ($5::uuid is null or (u.last_name, u.first_name, m.user_id) > ($6, $7, $5))
-         order by u.last_name, u.first_name, m.user_id
-         limit $8",
-    )
-    .bind(company_id)
-    .bind(pattern)
-    .bind(active)
-    .bind(roles)
-    .bind(after.map(|after| after.user_id))
-    .bind(after.map(|after| after.last_name.as_str()))
-    .bind(after.map(|after| after.first_name.as_str()))
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(decode_member).collect()
-}
-
-/// How many members of a company match; a company's members are counted exactly.
-pub(crate) async fn count(
-    conn: &mut PgConnection,
-    company_id: Uuid,
-    wanted: &Wanted,
-) -> Result<i64, sqlx::Error> {
-    let Wanted {
-        pattern,
-        active,
-        roles,
-    } = wanted;
-    sqlx::query_scalar(
-        "select count(*)
-         from identity.memberships m
-         join identity.users u on u.id = m.user_id
-         join identity.roles r on r.company_id = m.company_id and r.id = m.role_id
-         where m.company_id = $1
-           and m.left_at is null
-           and ($2::text is null or lower(u.first_name || ' ' || u.last_name || ' ' || u.email) like $2)
-           and ($3::boolean is null or m.active = $3)
-           and ($4::text[] is null or r.name = any ($4))",
-    )
-    .bind(company_id)
-    .bind(pattern)
-    .bind(active)
-    .bind(roles)
-    .fetch_one(conn)
-    .await
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Page<Member>, Failure> {
+    MEMBERS.page(conn, caller, query, decode_member).await
 }
 
 fn decode_membership(row: &PgRow) -> Result<Membership, sqlx::Error> {

@@ -1,23 +1,44 @@
 //! Rows of `roles`: the company's own beside the built-in ones.
 
+use kontor_chassis::{Caller, Error as Failure};
+use kontor_proto::records::v1::ListQuery;
+use kontor_records::query::Page;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::listings::ROLES;
 use crate::model::role::Role;
 
-/// The roles of a company: the built-in ones in the order in which they were made, then the others by name.
-pub(crate) async fn list(conn: &mut PgConnection, company_id: Uuid) -> Result<Vec<Role>, sqlx::Error> {
-    let rows = sqlx::query(
+/// A page of the roles of the caller's company.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    query: &ListQuery,
+) -> Result<Page<Role>, Failure> {
+    ROLES.page(conn, caller, query, decode).await
+}
+
+/// A role by its name or its id.
+pub(crate) async fn named(
+    conn: &mut PgConnection,
+    company_id: Uuid,
+    word: &str,
+) -> Result<Option<Role>, sqlx::Error> {
+    let row = sqlx::query(
         "select *
          from identity.roles
          where company_id = $1
-         order by built_in desc, case when built_in then id end, lower(name), id",
+           and (lower(name) = lower($2) or id = $3)
+         order by (id = $3) desc
+         limit 1",
     )
     .bind(company_id)
-    .fetch_all(conn)
+    .bind(word.trim())
+    .bind(Uuid::try_parse(word.trim()).ok())
+    .fetch_optional(conn)
     .await?;
-    rows.iter().map(decode).collect()
+    row.as_ref().map(decode).transpose()
 }
 
 /// A role, locked until the end of the transaction.

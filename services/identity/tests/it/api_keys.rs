@@ -295,6 +295,7 @@ async fn keys_come_in_pages_newest_first() {
         let request = v1::ListApiKeysRequest {
             page_size: 2,
             page_token,
+            query: None,
         };
         let page = answer(api_keys(&world, 0).list_api_keys(boss.asks(request)).await).unwrap();
         seen.extend(page.api_keys.into_iter().map(|key| key.id));
@@ -308,6 +309,7 @@ async fn keys_come_in_pages_newest_first() {
         let request = v1::ListApiKeysRequest {
             page_size,
             page_token: page_token.to_owned(),
+            query: None,
         };
         let refused = answer(api_keys(&world, 0).list_api_keys(boss.asks(request)).await).unwrap_err();
         assert_eq!(fields(&refused)[0].0, field);

@@ -148,7 +148,8 @@ async fn entries_are_found_by_every_filter_and_by_words() {
         (typed("action", &["api_key.created", "session.started"]), 3),
         (typed("user_id", &["me"]), 2),
         (typed("user_id", &[&rep.user.id]), 1),
-        (typed("user_id", &["nonsense"]), 0),
+        (typed("user_name", &["ada lovelace"]), 3),
+        (typed("fields", &["name"]), 0),
         (typed("resource", &["session"]), 1),
         (typed("at_after", &["2020-01-01T00:00:00Z"]), 3),
         (typed("at_before", &["2020-01-01T00:00:00Z"]), 0),
@@ -174,6 +175,8 @@ async fn entries_are_found_by_every_filter_and_by_words() {
         (filter("action ="), "filter", "syntax"),
         (filter("colour = 1"), "filter", "unknown_field"),
         (typed("colour", &["red"]), "colour", "unknown_parameter"),
+        (typed("user_id", &["nonsense"]), "user_id", "invalid_id"),
+        (typed("at_after", &["soon"]), "at_after", "invalid_time"),
         (
             ListQuery {
                 order_by: "colour".to_owned(),

@@ -82,6 +82,37 @@ async fn the_rates_that_are_put_are_all_there_are() {
 }
 
 #[tokio::test]
+async fn with_another_currency_the_rates_of_the_one_before_are_gone() {
+    let world = World::new().await;
+    let person = world.register().await;
+    put(&world, &person, "USD", &[("EUR", "1.08")]).await.unwrap();
+    let patch = async |company: v1::Company, path: &str| {
+        let request = v1::UpdateCompanyRequest {
+            id: person.company.id.clone(),
+            company: Some(company),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec![path.to_owned()],
+            }),
+            ..Default::default()
+        };
+        answer(world.companies().update_company(person.asks(request)).await).unwrap();
+    };
+    let renamed = v1::Company {
+        name: "Difference Engines".to_owned(),
+        ..Default::default()
+    };
+    patch(renamed, "name").await;
+    assert_eq!(rates(&get(&world, &person).await), [("EUR", "1.08")]);
+    let other = v1::Company {
+        currency: "EUR".to_owned(),
+        ..Default::default()
+    };
+    patch(other, "currency").await;
+    let now = get(&world, &person).await;
+    assert_eq!((now.currency.as_str(), now.rates.len()), ("EUR", 0));
+}
+
+#[tokio::test]
 async fn every_bad_rate_is_named_by_its_place_and_nothing_is_changed() {
     let world = World::new().await;
     let person = world.register().await;

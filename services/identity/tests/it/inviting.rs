@@ -59,6 +59,7 @@ async fn pending(
     let request = v1::ListInvitationsRequest {
         page_size,
         page_token: page_token.to_owned(),
+        query: None,
     };
     answer(world.invitations().list_invitations(by.asks(request)).await).unwrap()
 }
@@ -314,6 +315,7 @@ async fn invitations_are_listed_newest_first_page_by_page_and_none_of_another_co
     let request = v1::ListInvitationsRequest {
         page_size: 0,
         page_token: first.next_page_token,
+        query: None,
     };
     let error = answer(world.invitations().list_invitations(stranger.asks(request)).await).unwrap_err();
     assert_eq!(fields(&error), [("page_token", "invalid_page_token")]);

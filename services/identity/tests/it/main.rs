@@ -11,6 +11,7 @@ mod ending;
 mod enumerating;
 mod inviting;
 mod leaving;
+mod listing;
 mod mailing;
 mod members;
 mod oidc;

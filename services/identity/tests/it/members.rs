@@ -87,7 +87,7 @@ async fn members_are_listed_by_name_page_by_page_and_none_of_another_company() {
     );
 
     let filtered = ListQuery {
-        search: "an tur".to_owned(),
+        search: "tur a".to_owned(),
         include_total: Some(false),
         field_filters: vec![FieldFilter {
             parameter: "role".to_owned(),
