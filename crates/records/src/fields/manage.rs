@@ -139,7 +139,7 @@ impl<R: Record> OwnFields<R> {
     }
 }
 
-/// Tells the audit log of a field: `leads.tier`.
+/// Tells the audit log of a field: `things.tier`.
 async fn note<R: Record>(
     tx: &mut PgConnection,
     caller: &Caller,
