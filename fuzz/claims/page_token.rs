@@ -18,7 +18,7 @@ static LIST: LazyLock<(Fields, Identity, Order)> = LazyLock::new(|| {
     let fields = fields::built_in::<Lead>();
     let order = Order::of(&query.order_by, &fields, &mut FieldErrors::new());
     let caller = Caller::system(Default::default());
-    let identity = Identity::of::<Lead>(&fields, &caller, &query, &order);
+    let identity = Identity::of(&fields, &caller, &query, &order);
     (fields, identity, order)
 });
 

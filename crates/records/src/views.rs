@@ -121,12 +121,7 @@ impl View {
     }
 
     /// Judges all of it, as a list would: what can't be listed can't be saved.
-    fn check<R: Record>(
-        &self,
-        caller: &Caller,
-        fields: &Fields,
-        errors: &mut FieldErrors,
-    ) -> Result<(), Error> {
+    fn check(&self, caller: &Caller, fields: &Fields, errors: &mut FieldErrors) -> Result<(), Error> {
         if self.name.is_empty() {
             errors.push("name", "required", "This is required.");
         } else if self.name.chars().count() > LONGEST_NAME {
@@ -277,7 +272,7 @@ impl<R: Record> Views<R> {
         let view = view.patched(message, None, &mut errors);
         let mut tx = self.db.begin(caller).await?;
         let fields = fields::of::<R>(&mut tx, caller.company_id()).await?;
-        view.check::<R>(caller, &fields, &mut errors)?;
+        view.check(caller, &fields, &mut errors)?;
         errors.into_result()?;
         save(&mut tx, caller.company_id(), R::description().many, &view).await?;
         tx.commit().await?;
@@ -302,7 +297,7 @@ impl<R: Record> Views<R> {
         let mut errors = FieldErrors::new();
         let after = before.patched(message, mask, &mut errors);
         let fields = fields::of::<R>(&mut tx, caller.company_id()).await?;
-        after.check::<R>(caller, &fields, &mut errors)?;
+        after.check(caller, &fields, &mut errors)?;
         errors.into_result()?;
         save(&mut tx, caller.company_id(), R::description().many, &after).await?;
         tx.commit().await?;
