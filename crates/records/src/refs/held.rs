@@ -67,8 +67,9 @@ pub(crate) async fn settle(
     kind: &str,
     changes: &[RecordChange],
 ) -> Result<(), Error> {
-    super::apply(conn, company, kind, changes).await?;
     let ids = changes.iter().map(|change| write::parse_id(&change.id));
+    // Before the change, not after it: a change that leaves the key alone would let those who hold the key pass and read what
+    // was there before it; one by the holder of this lock makes them wait and read what is there then.
     sqlx::query(
         "select
          from refs
@@ -81,7 +82,7 @@ pub(crate) async fn settle(
     .bind(company)
     .bind(kind)
     .bind(ids.collect::<Result<Vec<_>, _>>()?)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    super::apply(conn, company, kind, changes).await
 }
