@@ -49,17 +49,16 @@ const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let token_life = Duration::seconds(host.settings.access_token_seconds.into());
     let (folder, now) = (host.settings.keys_dir.clone(), OffsetDateTime::now_utc());
-    let (keys, hasher, vault) = tokio::task::spawn_blocking(move || {
+    let (keys, vault) = tokio::task::spawn_blocking(move || {
         (
             keys::Keyring::open(&folder, token_life, now),
-            hashing::Hasher::new(),
             vault::Vault::open(&folder),
         )
     })
     .await
     .map_err(Error::internal)?;
-    let (keys, hasher) = (keys.map_err(Error::internal)?, hasher.map_err(Error::internal)?);
-    let vault = vault?;
+    let (keys, vault) = (keys.map_err(Error::internal)?, vault?);
+    let hasher = hashing::Hasher::new();
     let private_issuers: Option<kontor_chassis::settings::Switch> =
         host.settings.get("oidc_private_issuers")?;
     let redirect_uri = format!("{}/sign-in/oidc", host.settings.public_url.trim_end_matches('/'));
