@@ -7,7 +7,6 @@ mod company;
 mod encode;
 mod invitation;
 mod key;
-mod list;
 mod mask;
 mod member;
 mod oidc;

@@ -6,7 +6,6 @@ use kontor_proto::identity::v1::api_key_service_server::ApiKeyService;
 use kontor_records::query::Page;
 use tonic::{Request, Response, Status};
 
-use super::list::about_page;
 use super::{encode, id, instant, now};
 use crate::model::api_key::NewApiKey;
 use crate::service::Identity;
@@ -23,12 +22,7 @@ impl ApiKeyService for ApiKeyRpcs {
         request: Request<v1::ListApiKeysRequest>,
     ) -> Result<Response<v1::ListApiKeysResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let v1::ListApiKeysRequest {
-            page_size,
-            page_token,
-            query,
-        } = request.into_inner();
-        let query = about_page(query, page_size, page_token);
+        let query = request.into_inner().query.unwrap_or_default();
         let Page {
             records,
             next_page_token,

@@ -6,7 +6,6 @@ use kontor_proto::identity::v1::invitation_service_server::InvitationService;
 use kontor_records::query::Page;
 use tonic::{Request, Response, Status};
 
-use super::list::about_page;
 use super::{encode, id, now, origin};
 use crate::model::invitation::Invitation;
 use crate::service::{Acceptance, Identity, SignedIn};
@@ -23,12 +22,7 @@ impl InvitationService for InvitationRpcs {
         request: Request<v1::ListInvitationsRequest>,
     ) -> Result<Response<v1::ListInvitationsResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let v1::ListInvitationsRequest {
-            page_size,
-            page_token,
-            query,
-        } = request.into_inner();
-        let query = about_page(query, page_size, page_token);
+        let query = request.into_inner().query.unwrap_or_default();
         let Page {
             records,
             next_page_token,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kontor_chassis::Kind;
-use kontor_proto::identity::v1;
+use kontor_proto::{identity::v1, records::v1::ListQuery};
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 
@@ -293,9 +293,11 @@ async fn keys_come_in_pages_newest_first() {
     let mut page_token = String::new();
     loop {
         let request = v1::ListApiKeysRequest {
-            page_size: 2,
-            page_token,
-            query: None,
+            query: Some(ListQuery {
+                page_size: 2,
+                page_token,
+                ..ListQuery::default()
+            }),
         };
         let page = answer(api_keys(&world, 0).list_api_keys(boss.asks(request)).await).unwrap();
         seen.extend(page.api_keys.into_iter().map(|key| key.id));
@@ -307,9 +309,11 @@ async fn keys_come_in_pages_newest_first() {
     assert_eq!(seen, made);
     for (page_size, page_token, field) in [(0, "x", "page_token"), (-1, "", "page_size")] {
         let request = v1::ListApiKeysRequest {
-            page_size,
-            page_token: page_token.to_owned(),
-            query: None,
+            query: Some(ListQuery {
+                page_size,
+                page_token: page_token.to_owned(),
+                ..ListQuery::default()
+            }),
         };
         let refused = answer(api_keys(&world, 0).list_api_keys(boss.asks(request)).await).unwrap_err();
         assert_eq!(fields(&refused)[0].0, field);

@@ -1,7 +1,7 @@
 //! Joining a company by invitation.
 
 use kontor_chassis::{Error, Kind};
-use kontor_proto::identity::v1;
+use kontor_proto::{identity::v1, records::v1::ListQuery};
 use uuid::Uuid;
 
 use crate::world::{PASSWORD, Person, World, answer, fields, form, until};
@@ -57,9 +57,11 @@ async fn pending(
     page_token: &str,
 ) -> v1::ListInvitationsResponse {
     let request = v1::ListInvitationsRequest {
-        page_size,
-        page_token: page_token.to_owned(),
-        query: None,
+        query: Some(ListQuery {
+            page_size,
+            page_token: page_token.to_owned(),
+            ..ListQuery::default()
+        }),
     };
     answer(world.invitations().list_invitations(by.asks(request)).await).unwrap()
 }
@@ -313,9 +315,11 @@ async fn invitations_are_listed_newest_first_page_by_page_and_none_of_another_co
     );
     assert!(pending(&world, &stranger, 0, "").await.invitations.is_empty());
     let request = v1::ListInvitationsRequest {
-        page_size: 0,
-        page_token: first.next_page_token,
-        query: None,
+        query: Some(ListQuery {
+            page_size: 0,
+            page_token: first.next_page_token,
+            ..ListQuery::default()
+        }),
     };
     let error = answer(world.invitations().list_invitations(stranger.asks(request)).await).unwrap_err();
     assert_eq!(fields(&error), [("page_token", "invalid_page_token")]);

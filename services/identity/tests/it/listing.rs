@@ -138,10 +138,7 @@ async fn invitations_keys_and_roles_are_listed_as_everything_is() {
         answer(world.invitations().create_invitation(admin.asks(invite)).await).unwrap();
     }
     let invited = async |query: ListQuery| {
-        let request = v1::ListInvitationsRequest {
-            query: Some(query),
-            ..Default::default()
-        };
+        let request = v1::ListInvitationsRequest { query: Some(query) };
         let page = answer(world.invitations().list_invitations(admin.asks(request)).await).unwrap();
         let emails = page.invitations.into_iter().map(|one| one.email[..3].to_owned());
         (emails.collect::<Vec<_>>(), page.total_size)
@@ -158,10 +155,7 @@ async fn invitations_keys_and_roles_are_listed_as_everything_is() {
     key_of(&world, &admin, &["members:read"]).await;
     key_of(&world, &rep, &["members:read"]).await;
     let keys = async |query: ListQuery| {
-        let request = v1::ListApiKeysRequest {
-            query: Some(query),
-            ..Default::default()
-        };
+        let request = v1::ListApiKeysRequest { query: Some(query) };
         let mut client = ApiKeyServiceClient::new(world.channel(0));
         let page = answer(client.list_api_keys(admin.asks(request)).await).unwrap();
         (page.api_keys.len(), page.total_size)
