@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use kontor_integration_tests::api::eventually;
+use kontor_integration_tests::api::{Api, eventually};
 use kontor_integration_tests::database::{SCHEMAS, fingerprint};
 use kontor_integration_tests::suite::Suite;
 use lapin::options::{
@@ -16,7 +16,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -81,6 +81,7 @@ async fn shuffled(suite: &Suite) {
             .await
             .expect(200);
     }
+    merge(&api).await;
     let before = settled(suite, api.company_id()).await;
     let heard = heard_of(&channel, &everything, api.company_id()).await;
     assert!(heard.len() > 100, "only {} facts", heard.len());
@@ -117,6 +118,49 @@ async fn shuffled(suite: &Suite) {
     })
     .await;
     assert_eq!(settled(suite, api.company_id()).await, before);
+}
+
+/// Merges two accounts into a third, one after the other, and takes the second merge back.
+async fn merge(api: &Api) {
+    let make = async |kind: &str, body: Value| {
+        let made = api.post(&format!("/{kind}/"), body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let mut accounts = Vec::new();
+    for name in ["Merged A", "Merged B", "Merged C"] {
+        accounts.push(make("accounts", json!({"name": name})).await);
+    }
+    let [a, b, c] = &accounts[..] else {
+        panic!("three of them")
+    };
+    let contact = make("contacts", json!({"last_name": "Moved", "account_id": a})).await;
+    let deal = make(
+        "deals",
+        json!({"name": "Moved", "account_id": a, "contact_ids": [contact]}),
+    )
+    .await;
+    let into = async |winner: &str, source: &str| {
+        let body = json!({"source_ids": [source]});
+        api.post(&format!("/accounts/{winner}/merge/"), body)
+            .await
+            .expect(200)
+    };
+    into(b, a).await;
+    let second = into(c, b).await;
+    let body = json!({"merge_id": second["merge_id"]});
+    api.post(&format!("/accounts/{c}/unmerge/"), body)
+        .await
+        .expect(200);
+    eventually(
+        30,
+        "the contact and the deal are at the second account",
+        async || {
+            let at = async |path: String| api.get(&path).await.expect(200)["account_id"].clone();
+            at(format!("/contacts/{contact}/")).await == json!(b)
+                && at(format!("/deals/{deal}/")).await == json!(b)
+        },
+    )
+    .await;
 }
 
 /// The company's rows once everything it told has arrived: nothing waits to be told, and nothing has moved for a while.

@@ -69,6 +69,11 @@ async fn follows_in_other_services(suite: &Suite) {
             && of("deals", &deal).await["account_id"] == json!(winner)
     })
     .await;
+    eventually(20, "they count at the winner", async || {
+        let account = of("accounts", &winner).await;
+        account["contact_count"] == json!(1) && account["open_deal_count"] == json!(1)
+    })
+    .await;
     let merge = api
         .post(
             &format!("/contacts/{contact}/merge/"),

@@ -47,7 +47,7 @@ async fn life(suite: &Suite) {
             "{plural}"
         );
         assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 7);
-        assert_eq!(record[required], "Somebody", "blanks around are taken off");
+        assert_eq!(record[required], "  Somebody  ", "text is kept as it was typed");
         assert_eq!(record["company_id"], api.company_id());
         assert_eq!(record["created_by"], api.session["user"]["id"]);
         assert_eq!(
