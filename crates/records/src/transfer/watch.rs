@@ -5,16 +5,13 @@ use std::time::Duration;
 use kontor_chassis::Caller;
 use kontor_proto::google::api::HttpBody;
 use kontor_proto::records::v1::{BulkFailure, ImportError, ImportJob, ImportUndo};
-use prost_types::Timestamp;
 use serde_json::{Value as Json, json};
-use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::importer::Importer;
 use super::imports::Imports;
-use crate::value::time_text;
 
 /// How often the job is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -112,8 +109,8 @@ fn job_json(job: &ImportJob) -> Json {
         "mapping": mapping,
         "unmapped_columns": unmapped_columns,
         "errors": errors.iter().map(error_json).collect::<Vec<_>>(),
-        "started_at": started_at.as_ref().map(instant),
-        "finished_at": finished_at.as_ref().map(instant),
+        "started_at": started_at.as_ref().map(ToString::to_string),
+        "finished_at": finished_at.as_ref().map(ToString::to_string),
         "failure": failure,
         "file_name": file_name,
         "dry_run": dry_run,
@@ -145,10 +142,4 @@ fn undo_json(undo: &ImportUndo) -> Json {
     };
     let failures: Vec<Json> = failures.iter().map(failure).collect();
     json!({"deleted": deleted, "restored": restored, "kept": kept, "failures": failures})
-}
-
-fn instant(at: &Timestamp) -> Option<String> {
-    let Timestamp { seconds, nanos } = at;
-    let at = OffsetDateTime::from_unix_timestamp(*seconds).ok()?;
-    Some(time_text(at + time::Duration::nanoseconds((*nanos).into())))
 }
