@@ -9,6 +9,7 @@ mod choose;
 mod follow;
 mod heard;
 mod merges;
+mod rpcs;
 mod settle;
 mod store;
 mod unmerge;

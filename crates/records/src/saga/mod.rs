@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use fill::{Fill, Written};
-pub use plan::{linked, plan, touched};
+pub use plan::{plan, touches};
 use store::{Completed, Entry};
 
 use crate::fields::Fields;

@@ -111,11 +111,23 @@ fn refused(reason: String) -> Error {
     errors.into_error(Kind::Refused)
 }
 
-/// The record that a saga made, if it isn't as the saga left it: changed, deleted, or linked by another saga.
+/// What stands in the way of taking a saga back: the record that it made, if it isn't as the saga left it (changed, deleted, or
+/// linked by another saga), and those of `others` that aren't its own, as they are linked to what it made.
 ///
 /// # Errors
 /// Unavailable and Internal as the database fails.
-pub async fn touched<R: Record>(
+pub async fn touches<R: Record>(
+    tx: &mut TenantTx,
+    company: Uuid,
+    saga: Uuid,
+    others: &[Uuid],
+) -> Result<Vec<SagaTouch>, Error> {
+    let mut touches = Vec::from_iter(touched::<R>(tx, company, saga).await?);
+    touches.extend(linked::<R>(tx, company, saga, others).await?);
+    Ok(touches)
+}
+
+async fn touched<R: Record>(
     tx: &mut TenantTx,
     company: Uuid,
     saga: Uuid,
@@ -140,11 +152,7 @@ pub async fn touched<R: Record>(
     Ok(Some(touch(&record, reason)))
 }
 
-/// These records, but for the saga's own: they are linked to what it made.
-///
-/// # Errors
-/// Unavailable and Internal as the database fails.
-pub async fn linked<R: Record>(
+async fn linked<R: Record>(
     conn: &mut PgConnection,
     company: Uuid,
     saga: Uuid,

@@ -183,11 +183,9 @@ impl Accounts {
         } = request;
         let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
         let mut tx = self.db.read(caller).await?;
-        let mut touches = Vec::from_iter(saga::touched::<Account>(&mut tx, company, conversion).await?);
         let account = account_id.as_deref().map(write::parse_id).transpose()?;
         let parts = store::parts_of(&mut tx, company, account).await?;
-        touches.extend(saga::linked::<Account>(&mut tx, company, conversion, &parts).await?);
-        Ok(touches)
+        saga::touches::<Account>(&mut tx, company, conversion, &parts).await
     }
 }
 

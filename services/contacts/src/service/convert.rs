@@ -167,11 +167,9 @@ impl Contacts {
         } = request;
         let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
         let mut tx = self.db.read(caller).await?;
-        let mut touches = Vec::from_iter(saga::touched::<Contact>(&mut tx, company, conversion).await?);
         let account = account_id.as_deref().map(write::parse_id).transpose()?;
         let linked = store::of_account(&mut tx, company, account).await?;
-        touches.extend(saga::linked::<Contact>(&mut tx, company, conversion, &linked).await?);
-        Ok(touches)
+        saga::touches::<Contact>(&mut tx, company, conversion, &linked).await
     }
 }
 

@@ -6,10 +6,11 @@ use kontor_contacts::{
     model::Contact,
     store::{MATCHING, NAME_ACCOUNTS},
 };
-use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
-use kontor_records::{query, territories};
+use kontor_proto::records::v1::{RecordChange, TerritoryChange};
+use kontor_records::territories;
 use uuid::Uuid;
 
+use crate::plans_of::{list, use_indexes};
 use crate::world::{World, admin};
 
 /// This company and another one with many records each, of 300 territories and owners.
@@ -39,19 +40,6 @@ async fn crowd(world: &World) -> Vec<Uuid> {
     ids
 }
 
-fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQuery {
-    let filters = filters.iter().map(|(parameter, value)| FieldFilter {
-        parameter: (*parameter).to_owned(),
-        values: vec![(*value).to_owned()],
-    });
-    ListQuery {
-        order_by: order.to_owned(),
-        search: search.to_owned(),
-        field_filters: filters.collect(),
-        ..ListQuery::default()
-    }
-}
-
 #[tokio::test]
 async fn no_list_and_no_search_reads_the_whole_table() {
     let world = World::new().await;
@@ -74,41 +62,15 @@ async fn no_list_and_no_search_reads_the_whole_table() {
     let all = world.caller();
     let scoped = |scope: &str| world.caller_with(&[&format!("contacts:read:{scope}")]);
     let (own, territory) = (scoped("own"), scoped("territory"));
+    let callers = [("all", &all), ("own", &own), ("territory", &territory)];
     let lists = [
-        ("the newest", list("", &[], "")),
         ("last_name", list("last_name", &[], "")),
         ("account_name", list("account_name", &[], "")),
         ("one owner", list("", &[("owner_id", &some)], "")),
         ("one territory", list("", &[("territory_id", &some)], "")),
         ("one account", list("", &[("account_id", &some)], "")),
-        ("a rare word", list("", &[], "name777")),
-        ("a frequent word", list("", &[], "word7")),
-        ("a word with a typo", list("", &[], "naem7771")),
     ];
-    let mut tx = world.db().read(&all).await.unwrap();
-    for (name, query) in &lists {
-        for (scope, caller) in [("all", &all), ("own", &own), ("territory", &territory)] {
-            let plan = query::explain::<Contact>(&mut tx, caller, query).await.unwrap();
-            assert!(!plan.contains("Seq Scan on contacts"), "{name}, {scope}:\n{plan}");
-        }
-    }
-    let plan = query::explain::<Contact>(&mut tx, &own, &lists[0].1)
-        .await
-        .unwrap();
-    assert!(
-        plan.contains("contacts_owner") && plan.contains("contacts_unowned"),
-        "{plan}"
-    );
-    // In an order that no index gives, the records are found before they are sorted.
-    let unsorted = list("phone", &[], "");
-    let plan = query::explain::<Contact>(&mut tx, &territory, &unsorted)
-        .await
-        .unwrap();
-    assert!(plan.contains("contacts_territory"), "{plan}");
-    let plan = query::explain::<Contact>(&mut tx, &all, &list("", &[], "name777"))
-        .await
-        .unwrap();
-    assert!(plan.contains("contacts_search"), "{plan}");
+    use_indexes::<Contact>(world.db(), &callers, &lists).await;
 }
 
 #[tokio::test]

@@ -165,12 +165,10 @@ impl Deals {
         } = request;
         let (company, conversion) = (caller.company_id(), write::parse_id(&conversion_id)?);
         let mut tx = self.db.read(caller).await?;
-        let mut touches = Vec::from_iter(saga::touched::<Deal>(&mut tx, company, conversion).await?);
         let account = account_id.as_deref().map(write::parse_id).transpose()?;
         let contact = contact_id.as_deref().map(write::parse_id).transpose()?;
         let linked = store::with(&mut tx, company, account, contact).await?;
-        touches.extend(saga::linked::<Deal>(&mut tx, company, conversion, &linked).await?);
-        Ok(touches)
+        saga::touches::<Deal>(&mut tx, company, conversion, &linked).await
     }
 }
 

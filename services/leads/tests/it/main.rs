@@ -7,6 +7,8 @@ mod conversions;
 mod imports;
 mod merging;
 mod plans;
+#[path = "../../../../crates/records/tests/shared/plans.rs"]
+mod plans_of;
 mod records;
 mod scopes;
 mod steps;
