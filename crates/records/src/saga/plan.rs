@@ -1,6 +1,6 @@
-//! What a saga would do, and whether what it did is still as it left it. Nothing is written here.
+//! What a saga would do, and whether what it did is still as it left it. Nothing is saved here.
 
-use kontor_chassis::{Caller, Error, FieldErrors, Kind, TenantTx};
+use kontor_chassis::{Caller, Db, Error, FieldErrors, Kind, TenantTx};
 use kontor_proto::records::v1::{SagaCandidate, SagaPlan, SagaTouch, SagaWrite};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -12,18 +12,20 @@ use super::{Participant, draft, filled, gone};
 use crate::record::Record;
 use crate::write::{self, Which};
 
-/// What the step of a saga would do. The transaction is to be dropped: placing a new record may have written.
+/// What the step of a saga would do, with nothing saved.
 ///
 /// # Errors
 /// Refused when the record given is not there for the caller, or for a record that can't be made; as
 /// [`step`](super::step).
 pub async fn plan<P: Participant>(
-    tx: &mut TenantTx,
+    db: &Db,
     caller: &Caller,
     part: &P,
     now: OffsetDateTime,
 ) -> Result<SagaPlan, Error> {
     let mut wanted = draft(part, caller, now)?.map_err(refused)?;
+    // Dropped: placing a new record may write, which then never was.
+    let tx = &mut db.begin(caller).await?;
     let link = match part.asked().given {
         Some(given) => {
             let given = write::find(tx, caller, write::parse_id(given)?, Which::Present).await?;

@@ -2,8 +2,53 @@
 //! fill the table and include this file by its path.
 
 use kontor_chassis::{Caller, Db};
-use kontor_proto::records::v1::{FieldFilter, ListQuery};
-use kontor_records::{Record, query};
+use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
+use kontor_records::{Record, query, territories};
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+/// Gives each of these companies many records, of 300 territories and owners, which are answered. The eighth is a territory of
+/// `member`. `insert` makes them of `$1`, the company, and `$2`, the ids.
+pub(crate) async fn crowd<R: Record>(
+    db: &Db,
+    admin: &mut PgConnection,
+    companies: [Uuid; 2],
+    member: Uuid,
+    insert: &'static str,
+) -> Vec<Uuid> {
+    let ids: Vec<Uuid> = (0..300).map(|_| Uuid::now_v7()).collect();
+    let mine = TerritoryChange {
+        change: Some(RecordChange {
+            id: ids[7].to_string(),
+            name: "Mine".into(),
+            version: 1,
+            ..RecordChange::default()
+        }),
+        member_ids: vec![member.to_string()],
+        ..TerritoryChange::default()
+    };
+    for company in companies {
+        let mut tx = db.begin(&Caller::system(company)).await.unwrap();
+        sqlx::query(insert)
+            .bind(company)
+            .bind(&ids)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        territories::keep(&mut tx, company, std::slice::from_ref(&mine))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    sqlx::query(AssertSqlSafe(format!(
+        "vacuum analyze {}",
+        R::description().table
+    )))
+    .execute(admin)
+    .await
+    .unwrap();
+    ids
+}
 
 /// A list in an order, of typed filters and a search.
 pub(crate) fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQuery {

@@ -162,9 +162,7 @@ impl Accounts {
         request: AccountStepRequested,
         now: OffsetDateTime,
     ) -> Result<SagaPlan, Error> {
-        // Dropped: whatever is written meanwhile never was.
-        let mut tx = self.db.begin(caller).await?;
-        saga::plan(&mut tx, caller, &Step::of(request, &self.territories), now).await
+        saga::plan(&self.db, caller, &Step::of(request, &self.territories), now).await
     }
 
     /// What stands in the way of taking a conversion back.

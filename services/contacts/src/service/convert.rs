@@ -146,9 +146,7 @@ impl Contacts {
         request: ContactStepRequested,
         now: OffsetDateTime,
     ) -> Result<SagaPlan, Error> {
-        // Dropped: whatever is written meanwhile never was.
-        let mut tx = self.db.begin(caller).await?;
-        saga::plan(&mut tx, caller, &Step::of(request), now).await
+        saga::plan(&self.db, caller, &Step::of(request), now).await
     }
 
     /// What stands in the way of taking a conversion back.

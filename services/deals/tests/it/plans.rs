@@ -6,40 +6,31 @@ use kontor_deals::{model::Deal, service::pipelines};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::plans_of::{list, use_indexes};
+use crate::plans_of::{self, list, use_indexes};
 use crate::world::{World, admin};
 
-/// This company and another one with many records each, of 300 accounts and owners.
+/// Of twenty thousand, by number, in the first stage of the company's pipeline.
+const MADE: &str = "insert into deals.deals
+     (company_id, id, name, account_id, pipeline_id, stage_id, probability, owner_id, created_by,
+      created_at, updated_at, search)
+ select s.company_id, gen_random_uuid(), 'Name ' || n, t.ids[1 + n % 297], s.pipeline_id, s.id, 10,
+     case when n % 50 <> 0 then t.ids[1 + n % 299] end, t.ids[1 + n % 298],
+     now() - n * interval '1 second', now(), ' name' || n || ' word' || n % 1000
+ from generate_series(1, 20000) as n, (select $2::uuid[] as ids) as t, deals.stages s
+ where s.company_id = $1
+   and s.place = 0";
+
+/// This company and another one with many records each: see [`plans_of::crowd`].
 async fn crowd(world: &World) -> Vec<Uuid> {
-    let ids: Vec<Uuid> = (0..300).map(|_| Uuid::now_v7()).collect();
-    for company in [world.company, Uuid::now_v7()] {
+    let companies = [world.company, Uuid::now_v7()];
+    for company in companies {
         let mut tx = world.db().begin(&Caller::system(company)).await.unwrap();
-        let pipeline = pipelines::default_pipeline(&mut tx, company, OffsetDateTime::now_utc())
+        pipelines::default_pipeline(&mut tx, company, OffsetDateTime::now_utc())
             .await
             .unwrap();
-        sqlx::query(
-            "insert into deals.deals
-                 (company_id, id, name, account_id, pipeline_id, stage_id, probability, owner_id, created_by,
-                  created_at, updated_at, search)
-             select $1, gen_random_uuid(), 'Name ' || n, t.ids[1 + n % 297], $3, $4, 10,
-                 case when n % 50 <> 0 then t.ids[1 + n % 299] end, t.ids[1 + n % 298],
-                 now() - n * interval '1 second', now(), ' name' || n || ' word' || n % 1000
-             from generate_series(1, 20000) as n, (select $2::uuid[] as ids) as t",
-        )
-        .bind(company)
-        .bind(&ids)
-        .bind(pipeline.id)
-        .bind(pipeline.stages[0].id)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
         tx.commit().await.unwrap();
     }
-    sqlx::query("vacuum analyze deals.deals")
-        .execute(&mut admin().await)
-        .await
-        .unwrap();
-    ids
+    plans_of::crowd::<Deal>(world.db(), &mut admin().await, companies, world.user, MADE).await
 }
 
 #[tokio::test]
