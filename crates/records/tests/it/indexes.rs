@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::lead::Lead;
-use crate::world::{World, admin, filter};
+use crate::world::{DATABASE, World, filter};
 
 static CROWD: OnceCell<Uuid> = OnceCell::const_new();
 
@@ -35,7 +35,7 @@ async fn crowd() -> World {
             .await
             .unwrap();
             tx.commit().await.unwrap();
-            sqlx::query("vacuum analyze leads.leads").execute(&mut admin().await).await.unwrap();
+            sqlx::query("vacuum analyze leads.leads").execute(&mut DATABASE.admin().await).await.unwrap();
             world.company
         })
         .await;

@@ -1,10 +1,6 @@
 //! A real database, migrated as `kontor migrate` does, and companies of one test each in it.
 
-use std::path::PathBuf;
-
 use crate::lead::v1;
-use kontor::migrate::{self, Schema};
-use kontor::servers::Postgres;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::{Caller, Db, TenantTx};
 use kontor_proto::records::v1::{FieldFilter, ListQuery};
@@ -12,52 +8,21 @@ use kontor_records::Record as _;
 use kontor_records::fields::{self, Fields};
 use kontor_records::query::{self, Page};
 use kontor_records::write::{self, Change};
+use kontor_testbed::Database;
+use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, PgConnection, SqlSafeStr as _};
 use time::OffsetDateTime;
-use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::lead::Lead;
 
-static SERVER: OnceCell<(Postgres, String)> = OnceCell::const_new();
-
-/// The server lives as long as the test process, in a folder that the next run empties. Answers the service's URL.
-async fn url() -> &'static str {
-    let (_, url) = SERVER
-        .get_or_init(|| async {
-            let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("records");
-            if home.exists() {
-                std::fs::remove_dir_all(&home).unwrap();
-            }
-            std::fs::create_dir_all(&home).unwrap();
-            let server = Postgres::start(&home).await.unwrap();
-            let url = server.url("kontor_leads", "secret", "kontor");
-            let migrators = vec![kontor_events::migrator(), kontor_records::migrator(), leads()];
-            migrate::apply(
-                &server.admin_url(),
-                &[Schema::new("leads", url.clone(), migrators)],
-            )
-            .await
-            .unwrap();
-            (server, url)
-        })
-        .await;
-    url
-}
+pub(crate) static DATABASE: Database =
+    Database::of("leads", concat!(env!("CARGO_TARGET_TMPDIR"), "/records"), leads);
 
 fn leads() -> Migrator {
     let sql = include_str!("leads.sql").into_sql_str();
     let migration = Migration::new(1, "leads".into(), MigrationType::Simple, sql, false);
     Migrator::with_migrations(vec![migration])
-}
-
-/// A connection of the superuser, for what no service may do.
-pub(crate) async fn admin() -> PgConnection {
-    url().await;
-    PgConnection::connect(&SERVER.get().unwrap().0.admin_url())
-        .await
-        .unwrap()
 }
 
 /// A company and the service's way to its rows.
@@ -79,7 +44,7 @@ impl World {
         let now = OffsetDateTime::now_utc();
         let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap();
         Self {
-            db: Db::open(url().await, "leads", 3).unwrap(),
+            db: DATABASE.open(3).await,
             company,
             admin: person(company, &EVERYTHING),
             now,
@@ -88,7 +53,7 @@ impl World {
 
     /// The same over a single connection.
     pub(crate) async fn with_one_connection(self) -> Self {
-        let db = Db::open(url().await, "leads", 1).unwrap();
+        let db = DATABASE.open(1).await;
         Self { db, ..self }
     }
 

@@ -1,54 +1,21 @@
 //! Accounts from files.
 
 use futures_util::TryStreamExt;
-use kontor_chassis::peers::Peers;
 use kontor_proto::{
     accounts::v1::{
         self, account_service_server::AccountService, account_transfer_service_server::AccountTransferService,
     },
     google::api::HttpBody,
-    identity::v1::{
-        Company, GetCompanyRequest, GetCompanyResponse,
-        company_service_server::{CompanyService, CompanyServiceServer},
-    },
     records::v1::{ImportState, ListQuery},
 };
 use kontor_records::transfer::Part;
-use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use kontor_testbed::neighbours;
 
 use crate::world::{World, answer};
 
-/// Identity, of which an import asks no more than the company's currency.
-struct Identity;
-
-#[tonic::async_trait]
-impl CompanyService for Identity {
-    async fn get_company(
-        &self,
-        _: Request<GetCompanyRequest>,
-    ) -> Result<Response<GetCompanyResponse>, Status> {
-        let company = Company {
-            currency: "CHF".to_owned(),
-            ..Company::default()
-        };
-        Ok(Response::new(GetCompanyResponse {
-            company: Some(company),
-        }))
-    }
-}
-
-fn identity(peers: &Peers) {
-    let routes = Routes::new(CompanyServiceServer::new(Identity));
-    peers.set_local(
-        "identity",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
-}
-
 #[tokio::test]
 async fn a_file_becomes_accounts_which_become_a_file_and_a_bad_row_stops_no_other() {
-    let world = World::beside(identity).await;
+    let world = World::beside(neighbours::identity).await;
     let file = "Account Name,Website,Revenue,Billing City\n\
                 Acme GmbH,acme.example,100,Bern\n\
                 ,nameless.example,1,Basel\n\

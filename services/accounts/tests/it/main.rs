@@ -10,8 +10,6 @@ mod imports;
 mod merging;
 mod moving;
 mod plans;
-#[path = "../../../../crates/records/tests/shared/plans.rs"]
-mod plans_of;
 mod records;
 mod territories;
 mod world;

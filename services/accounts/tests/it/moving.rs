@@ -12,9 +12,9 @@ use kontor_proto::{
     records::v1::{Address, TerritoryMoveFlow, TerritoryMoveRow, TerritoryMoves},
 };
 use kontor_records::territories::{MOVES, Mover, Progress};
+use kontor_testbed::neighbours;
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 use crate::{
@@ -70,10 +70,7 @@ impl LeadTerritoryService for Leads {
 
 fn leads(peers: &Peers) {
     let routes = Routes::new(LeadTerritoryServiceServer::new(Leads));
-    peers.set_local(
-        "leads",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
+    neighbours::answers(peers, "leads", routes);
 }
 
 impl World {

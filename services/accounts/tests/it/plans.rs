@@ -2,10 +2,10 @@
 //! service's own login role.
 
 use kontor_accounts::model::Account;
+use kontor_testbed::plans::{self, list, use_indexes};
 use uuid::Uuid;
 
-use crate::plans_of::{self, list, use_indexes};
-use crate::world::{World, admin};
+use crate::world::{DATABASE, World};
 
 /// Of twenty thousand, by number.
 const MADE: &str = "insert into accounts.accounts
@@ -15,10 +15,17 @@ const MADE: &str = "insert into accounts.accounts
          now() - n * interval '1 second', now(), ' name' || n || ' word' || n % 1000
      from generate_series(1, 20000) as n, (select $1::uuid as id) as c, (select $2::uuid[] as ids) as t";
 
-/// This company and another one with many records each: see [`plans_of::crowd`].
+/// This company and another one with many records each: see [`plans::crowd`].
 async fn crowd(world: &World) -> Vec<Uuid> {
     let companies = [world.company, Uuid::now_v7()];
-    plans_of::crowd::<Account>(world.db(), &mut admin().await, companies, world.user, MADE).await
+    plans::crowd::<Account>(
+        world.db(),
+        &mut DATABASE.admin().await,
+        companies,
+        world.user,
+        MADE,
+    )
+    .await
 }
 
 #[tokio::test]

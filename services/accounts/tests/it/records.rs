@@ -5,7 +5,6 @@ use kontor_proto::{
     accounts::v1::{self, AccountsChanged, account_service_server::AccountService},
     records::v1::{FieldFilter, ListQuery, Money, RecordChange},
 };
-use kontor_records::refs;
 use uuid::Uuid;
 
 use crate::world::{World, answer, fields, named};
@@ -218,16 +217,8 @@ async fn an_owner_is_an_active_member() {
         version: 1,
         ..RecordChange::default()
     };
-    let mut tx = world.begin().await;
-    refs::apply(
-        &mut tx,
-        world.company,
-        "member",
-        &[member(active, false), member(gone, true)],
-    )
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
+    let changes = [member(active, false), member(gone, true)];
+    world.told_of("member", &changes).await;
 
     let made = world.create(named("Owned")).await.unwrap();
     let assign = |owner: Uuid| {

@@ -1,68 +1,50 @@
 //! A company of its own for each test, on a private PostgreSQL that lives as long as the test process.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use kontor::{
-    migrate::{self, Schema},
-    servers::Postgres,
+use kontor_accounts::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Accounts};
+use kontor_chassis::{Error, peers::Peers};
+use kontor_proto::accounts::v1::{
+    self, account_service_server::AccountService, territory_service_server::TerritoryService,
 };
-use kontor_accounts::{grpc::Grpc, imports::Importing, references::Homes, service::Accounts};
-use kontor_chassis::{Caller, Db, Error, TenantTx, caller::Permissions, peers::Peers, token::ServiceKey};
-use kontor_proto::{
-    accounts::v1::{
-        self, account_service_server::AccountService, territory_service_server::TerritoryService,
-    },
-    records::v1::RecordChange,
-};
-use kontor_records::{implied::MEMBER, refs, transfer::Imports};
-use prost::{Message, Name};
-use tokio::sync::OnceCell;
+use kontor_records::transfer::Imports;
+use kontor_testbed::{Database, Member, neighbours};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+pub(crate) use kontor_testbed::{answer, fields};
 
-fn home() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("accounts")
-}
+pub(crate) static DATABASE: Database =
+    Database::of(NAME, concat!(env!("CARGO_TARGET_TMPDIR"), "/accounts"), || {
+        sqlx::migrate!("./migrations")
+    });
 
-fn url(server: &Postgres) -> String {
-    server.url("kontor_accounts", "secret", "kontor")
-}
-
-async fn server() -> &'static Postgres {
-    SERVER
-        .get_or_init(|| async {
-            if home().exists() {
-                std::fs::remove_dir_all(home()).unwrap();
-            }
-            std::fs::create_dir_all(home()).unwrap();
-            let server = Postgres::start(&home()).await.unwrap();
-            let own = sqlx::migrate!("./migrations");
-            let tables = vec![kontor_events::migrator(), kontor_records::migrator(), own];
-            let schema = Schema::new(kontor_accounts::NAME, url(&server), tables);
-            migrate::apply(&server.admin_url(), &[schema]).await.unwrap();
-            server
-        })
-        .await
-}
-
-/// A connection of the superuser, for what no service may do.
-pub(crate) async fn admin() -> sqlx::PgConnection {
-    let url = server().await.admin_url();
-    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
-        .await
-        .unwrap()
-}
+/// What a member may do here.
+const RIGHTS: [&str; 9] = [
+    "accounts:read",
+    "accounts:create",
+    "accounts:update",
+    "accounts:delete",
+    "accounts:import",
+    "accounts:export",
+    "accounts:merge",
+    "territories:read",
+    "territories:manage",
+];
 
 /// The service and a member of a company that nobody else works in.
 pub(crate) struct World {
-    pub(crate) db: Db,
-    pub(crate) company: Uuid,
-    pub(crate) user: Uuid,
+    member: Member,
     pub(crate) grpc: Grpc,
     pub(crate) imports: Imports<Importing>,
+}
+
+/// What a member sees and does is seen and done in this world.
+impl Deref for World {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.member
+    }
 }
 
 impl World {
@@ -71,27 +53,16 @@ impl World {
     }
 
     /// With other services that answer in this process.
-    pub(crate) async fn beside(neighbours: impl FnOnce(&Peers)) -> Self {
-        let db = Db::open(&url(server().await), kontor_accounts::NAME, 5).unwrap();
-        let key = ServiceKey::open(&home().join("keys")).unwrap();
-        let peers = Peers::builder(key)
-            .local("identity")
-            .local("leads")
-            .build(kontor_accounts::NAME);
-        neighbours(&peers);
+    pub(crate) async fn beside(others: impl FnOnce(&Peers)) -> Self {
+        let db = DATABASE.open(5).await;
+        let peers = neighbours::peers(NAME, &["identity", "leads"]);
+        others(&peers);
         let accounts = Accounts::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(accounts.clone());
-        let imports = Imports::on(
-            db.clone(),
-            TaskTracker::new(),
-            CancellationToken::new(),
-            importing,
-        )
-        .unwrap();
+        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
+        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
         Self {
-            db,
-            company: Uuid::now_v7(),
-            user: Uuid::now_v7(),
+            member: Member::new(db, RIGHTS),
             grpc: Grpc::new(accounts, imports.clone()),
             imports,
         }
@@ -99,59 +70,15 @@ impl World {
 
     /// The same service for a member of another company.
     pub(crate) fn elsewhere(&self) -> Self {
+        self.of(self.member.elsewhere())
+    }
+
+    fn of(&self, member: Member) -> Self {
         Self {
-            db: self.db.clone(),
-            company: Uuid::now_v7(),
-            user: Uuid::now_v7(),
+            member,
             grpc: self.grpc.clone(),
             imports: self.imports.clone(),
         }
-    }
-
-    pub(crate) fn caller(&self) -> Caller {
-        self.caller_with(&[
-            "accounts:read",
-            "accounts:create",
-            "accounts:update",
-            "accounts:delete",
-            "accounts:import",
-            "accounts:export",
-            "accounts:merge",
-            "territories:read",
-            "territories:manage",
-        ])
-    }
-
-    pub(crate) fn caller_with(&self, rights: &[&str]) -> Caller {
-        let rights = Permissions::parse(rights);
-        Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
-    }
-
-    /// A colleague, as identity tells of them.
-    pub(crate) async fn member(&self) -> Uuid {
-        let id = Uuid::now_v7();
-        self.hears_of_member(id, false).await;
-        id
-    }
-
-    /// A colleague leaves the company.
-    pub(crate) async fn leaves(&self, member: Uuid) {
-        self.hears_of_member(member, true).await;
-    }
-
-    async fn hears_of_member(&self, id: Uuid, left: bool) {
-        let change = RecordChange {
-            id: id.to_string(),
-            name: "Colleague".into(),
-            deleted: left,
-            version: 1 + i64::from(left),
-            ..RecordChange::default()
-        };
-        let mut tx = self.begin().await;
-        refs::apply(&mut tx, self.company, MEMBER, &[change])
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
     }
 
     /// Makes a territory.
@@ -162,12 +89,6 @@ impl World {
         Ok(answer(self.grpc.create_territory(request).await)?
             .territory
             .unwrap())
-    }
-
-    pub(crate) fn asks<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.extensions_mut().insert(self.caller());
-        request
     }
 
     pub(crate) async fn create(&self, account: v1::Account) -> Result<v1::Account, Error> {
@@ -201,40 +122,6 @@ impl World {
         });
         Ok(answer(self.grpc.update_account(request).await)?.account.unwrap())
     }
-
-    pub(crate) fn db(&self) -> &Db {
-        &self.db
-    }
-
-    pub(crate) async fn begin(&self) -> TenantTx {
-        self.db.begin(&Caller::system(self.company)).await.unwrap()
-    }
-
-    /// What this company has told of a type and is still in the outbox, in order.
-    pub(crate) async fn told<E: Message + Name + Default>(&self) -> Vec<E> {
-        let mut tx = self.begin().await;
-        let payloads: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select payload
-             from outbox
-             where type = $1
-               and headers ->> 'company' = $2
-             order by id",
-        )
-        .bind(E::full_name())
-        .bind(self.company.to_string())
-        .fetch_all(&mut *tx)
-        .await
-        .unwrap();
-        payloads
-            .iter()
-            .map(|payload| E::decode(payload.as_slice()).unwrap())
-            .collect()
-    }
-}
-
-/// The answer of an rpc, or the error behind its status.
-pub(crate) fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, Error> {
-    result.map(Response::into_inner).map_err(Error::from)
 }
 
 pub(crate) fn named(name: &str) -> v1::Account {
@@ -242,13 +129,4 @@ pub(crate) fn named(name: &str) -> v1::Account {
         name: name.to_owned(),
         ..v1::Account::default()
     }
-}
-
-/// Field and code of every bad field.
-pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
-    error
-        .fields()
-        .iter()
-        .map(|field| (field.field.as_ref(), field.code.as_ref()))
-        .collect()
 }

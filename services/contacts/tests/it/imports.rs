@@ -7,37 +7,14 @@ use kontor_proto::{
         account_service_server::{AccountService, AccountServiceServer},
     },
     contacts::v1::{self, contact_service_server::ContactService},
-    identity::v1::{
-        Company, GetCompanyRequest, GetCompanyResponse,
-        company_service_server::{CompanyService, CompanyServiceServer},
-    },
     records::v1::{ImportJob, ListQuery},
 };
 use kontor_records::transfer::Part;
+use kontor_testbed::neighbours;
 use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 use crate::world::{World, answer};
-
-/// Identity, of which an import asks no more than the company's currency.
-struct Identity;
-
-#[tonic::async_trait]
-impl CompanyService for Identity {
-    async fn get_company(
-        &self,
-        _: Request<GetCompanyRequest>,
-    ) -> Result<Response<GetCompanyResponse>, Status> {
-        let company = Company {
-            currency: "CHF".to_owned(),
-            ..Company::default()
-        };
-        Ok(Response::new(GetCompanyResponse {
-            company: Some(company),
-        }))
-    }
-}
 
 /// Accounts, which knows none.
 struct Accounts;
@@ -52,17 +29,13 @@ impl AccountService for Accounts {
     }
 }
 
-fn neighbours(peers: &Peers) {
-    let accounts = Routes::new(AccountServiceServer::new(Accounts));
-    peers.set_local(
+fn others(peers: &Peers) {
+    neighbours::answers(
+        peers,
         "accounts",
-        BoxCloneSyncService::new(accounts.map_request(|request| request)),
+        Routes::new(AccountServiceServer::new(Accounts)),
     );
-    let routes = Routes::new(CompanyServiceServer::new(Identity));
-    peers.set_local(
-        "identity",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
+    neighbours::identity(peers);
 }
 
 async fn import(world: &World, file: &str) -> ImportJob {
@@ -87,7 +60,7 @@ fn by(order: &str) -> ListQuery {
 
 #[tokio::test]
 async fn a_file_becomes_contacts_of_accounts_that_are_there() {
-    let world = World::beside(neighbours).await;
+    let world = World::beside(others).await;
     let account = world.heard_of("account", "Engines").await;
     let nowhere = Uuid::now_v7();
     let file = format!(

@@ -8,8 +8,6 @@ mod following;
 mod imports;
 mod merging;
 mod plans;
-#[path = "../../../../crates/records/tests/shared/plans.rs"]
-mod plans_of;
 mod primary;
 mod records;
 mod world;

@@ -9,8 +9,8 @@ use kontor_proto::{
     contacts::v1::{self, ContactsChanged, contact_service_server::ContactService},
     records::v1::ListQuery,
 };
+use kontor_testbed::neighbours;
 use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 use crate::world::{World, answer, fields, named};
@@ -40,10 +40,7 @@ impl AccountService for Accounts {
 
 fn accounts_with(peers: &Peers, id: Uuid) {
     let routes = Routes::new(AccountServiceServer::new(Accounts(id)));
-    peers.set_local(
-        "accounts",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
+    neighbours::answers(peers, "accounts", routes);
 }
 
 #[tokio::test]

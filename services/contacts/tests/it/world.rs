@@ -1,64 +1,46 @@
 //! A company of its own for each test, on a private PostgreSQL that lives as long as the test process.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use kontor::{
-    migrate::{self, Schema},
-    servers::Postgres,
-};
-use kontor_chassis::{Caller, Db, Error, TenantTx, caller::Permissions, peers::Peers, token::ServiceKey};
-use kontor_contacts::{grpc::Grpc, imports::Importing, references::Homes, service::Contacts};
+use kontor_chassis::{Error, peers::Peers};
+use kontor_contacts::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Contacts};
 use kontor_proto::contacts::v1::{self, contact_service_server::ContactService};
-use kontor_proto::records::v1::RecordChange;
-use kontor_records::{refs, transfer::Imports};
-use prost::{Message, Name};
-use tokio::sync::OnceCell;
+use kontor_records::transfer::Imports;
+use kontor_testbed::{Database, Member, neighbours};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+pub(crate) use kontor_testbed::{answer, fields};
 
-fn home() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("contacts")
-}
+pub(crate) static DATABASE: Database =
+    Database::of(NAME, concat!(env!("CARGO_TARGET_TMPDIR"), "/contacts"), || {
+        sqlx::migrate!("./migrations")
+    });
 
-fn url(server: &Postgres) -> String {
-    server.url("kontor_contacts", "secret", "kontor")
-}
-
-async fn server() -> &'static Postgres {
-    SERVER
-        .get_or_init(|| async {
-            if home().exists() {
-                std::fs::remove_dir_all(home()).unwrap();
-            }
-            std::fs::create_dir_all(home()).unwrap();
-            let server = Postgres::start(&home()).await.unwrap();
-            let own = sqlx::migrate!("./migrations");
-            let tables = vec![kontor_events::migrator(), kontor_records::migrator(), own];
-            let schema = Schema::new(kontor_contacts::NAME, url(&server), tables);
-            migrate::apply(&server.admin_url(), &[schema]).await.unwrap();
-            server
-        })
-        .await
-}
-
-/// A connection of the superuser, for what no service may do.
-pub(crate) async fn admin() -> sqlx::PgConnection {
-    let url = server().await.admin_url();
-    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
-        .await
-        .unwrap()
-}
+/// What a member may do here.
+const RIGHTS: [&str; 7] = [
+    "contacts:read",
+    "contacts:create",
+    "contacts:update",
+    "contacts:delete",
+    "contacts:import",
+    "contacts:export",
+    "contacts:merge",
+];
 
 /// The service and a member of a company that nobody else works in.
 pub(crate) struct World {
-    pub(crate) db: Db,
-    pub(crate) company: Uuid,
-    pub(crate) user: Uuid,
+    member: Member,
     pub(crate) grpc: Grpc,
     pub(crate) imports: Imports<Importing>,
+}
+
+/// What a member sees and does is seen and done in this world.
+impl Deref for World {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.member
+    }
 }
 
 impl World {
@@ -67,27 +49,16 @@ impl World {
     }
 
     /// With other services that answer in this process.
-    pub(crate) async fn beside(neighbours: impl FnOnce(&Peers)) -> Self {
-        let db = Db::open(&url(server().await), kontor_contacts::NAME, 5).unwrap();
-        let key = ServiceKey::open(&home().join("keys")).unwrap();
-        let peers = Peers::builder(key)
-            .local("identity")
-            .local("accounts")
-            .build(kontor_contacts::NAME);
-        neighbours(&peers);
+    pub(crate) async fn beside(others: impl FnOnce(&Peers)) -> Self {
+        let db = DATABASE.open(5).await;
+        let peers = neighbours::peers(NAME, &["identity", "accounts"]);
+        others(&peers);
         let contacts = Contacts::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(contacts.clone());
-        let imports = Imports::on(
-            db.clone(),
-            TaskTracker::new(),
-            CancellationToken::new(),
-            importing,
-        )
-        .unwrap();
+        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
+        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
         Self {
-            db,
-            company: Uuid::now_v7(),
-            user: Uuid::now_v7(),
+            member: Member::new(db, RIGHTS),
             grpc: Grpc::new(contacts, imports.clone()),
             imports,
         }
@@ -95,30 +66,15 @@ impl World {
 
     /// The same service for a member of another company.
     pub(crate) fn elsewhere(&self) -> Self {
+        self.of(self.member.elsewhere())
+    }
+
+    fn of(&self, member: Member) -> Self {
         Self {
-            db: self.db.clone(),
-            company: Uuid::now_v7(),
-            user: Uuid::now_v7(),
+            member,
             grpc: self.grpc.clone(),
             imports: self.imports.clone(),
         }
-    }
-
-    pub(crate) fn caller(&self) -> Caller {
-        let rights = ["read", "create", "update", "delete", "import", "export", "merge"];
-        let rights = rights.map(|right| format!("contacts:{right}"));
-        self.caller_with(&rights.each_ref().map(String::as_str))
-    }
-
-    pub(crate) fn caller_with(&self, rights: &[&str]) -> Caller {
-        let rights = Permissions::parse(rights);
-        Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
-    }
-
-    pub(crate) fn asks<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.extensions_mut().insert(self.caller());
-        request
     }
 
     pub(crate) async fn create(&self, contact: v1::Contact) -> Result<v1::Contact, Error> {
@@ -152,68 +108,6 @@ impl World {
         });
         Ok(answer(self.grpc.update_contact(request).await)?.contact.unwrap())
     }
-
-    /// A record of another service that this one has heard of.
-    pub(crate) async fn heard_of(&self, kind: &str, name: &str) -> Uuid {
-        let id = Uuid::now_v7();
-        let change = RecordChange {
-            id: id.to_string(),
-            name: name.to_owned(),
-            version: 1,
-            ..RecordChange::default()
-        };
-        let mut tx = self.begin().await;
-        refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
-        tx.commit().await.unwrap();
-        id
-    }
-
-    /// Hears that such a record was deleted.
-    pub(crate) async fn forget(&self, kind: &str, id: Uuid) {
-        let change = RecordChange {
-            id: id.to_string(),
-            deleted: true,
-            version: 2,
-            ..RecordChange::default()
-        };
-        let mut tx = self.begin().await;
-        refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    pub(crate) fn db(&self) -> &Db {
-        &self.db
-    }
-
-    pub(crate) async fn begin(&self) -> TenantTx {
-        self.db.begin(&Caller::system(self.company)).await.unwrap()
-    }
-
-    /// What this company has told of a type and is still in the outbox, in order.
-    pub(crate) async fn told<E: Message + Name + Default>(&self) -> Vec<E> {
-        let mut tx = self.begin().await;
-        let payloads: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select payload
-             from outbox
-             where type = $1
-               and headers ->> 'company' = $2
-             order by id",
-        )
-        .bind(E::full_name())
-        .bind(self.company.to_string())
-        .fetch_all(&mut *tx)
-        .await
-        .unwrap();
-        payloads
-            .iter()
-            .map(|payload| E::decode(payload.as_slice()).unwrap())
-            .collect()
-    }
-}
-
-/// The answer of an rpc, or the error behind its status.
-pub(crate) fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, Error> {
-    result.map(Response::into_inner).map_err(Error::from)
 }
 
 pub(crate) fn named(last_name: &str) -> v1::Contact {
@@ -221,13 +115,4 @@ pub(crate) fn named(last_name: &str) -> v1::Contact {
         last_name: last_name.to_owned(),
         ..v1::Contact::default()
     }
-}
-
-/// Field and code of every bad field.
-pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
-    error
-        .fields()
-        .iter()
-        .map(|field| (field.field.as_ref(), field.code.as_ref()))
-        .collect()
 }

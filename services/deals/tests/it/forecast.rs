@@ -371,11 +371,7 @@ async fn quotas_are_set_one_by_one_and_for_members_only() {
         version: 1,
         ..Default::default()
     };
-    let mut tx = world.begin().await;
-    kontor_records::refs::apply(&mut tx, world.company, "member", std::slice::from_ref(&gone))
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
+    world.told_of("member", std::slice::from_ref(&gone)).await;
     let request = world.asks(v1::UpdateQuotasRequest {
         quotas: vec![v1::Quota {
             owner_id: gone.id,

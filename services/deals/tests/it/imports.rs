@@ -1,60 +1,17 @@
 //! Deals from files.
 
-use kontor_chassis::peers::Peers;
 use kontor_proto::{
     deals::v1::{self, deal_service_server::DealService},
-    identity::v1::{
-        Company, Currencies, GetCompanyRequest, GetCompanyResponse, GetCurrenciesRequest,
-        GetCurrenciesResponse,
-        company_service_server::{CompanyService, CompanyServiceServer},
-    },
-    records::v1::{ImportJob, ListQuery, RecordChange},
+    records::v1::{ImportJob, ListQuery},
 };
-use kontor_records::{refs, transfer::Part};
-use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use kontor_records::transfer::Part;
+use kontor_testbed::neighbours;
 use uuid::Uuid;
 
 use crate::{
     records::{sales, stage_id},
     world::{World, answer},
 };
-
-/// Identity, of which deals ask no more than what the company counts in.
-struct Identity;
-
-#[tonic::async_trait]
-impl CompanyService for Identity {
-    async fn get_company(
-        &self,
-        _: Request<GetCompanyRequest>,
-    ) -> Result<Response<GetCompanyResponse>, Status> {
-        let company = Company {
-            currency: "CHF".to_owned(),
-            ..Company::default()
-        };
-        Ok(Response::new(GetCompanyResponse {
-            company: Some(company),
-        }))
-    }
-
-    async fn get_currencies(
-        &self,
-        _: Request<GetCurrenciesRequest>,
-    ) -> Result<Response<GetCurrenciesResponse>, Status> {
-        Ok(Response::new(GetCurrenciesResponse {
-            currencies: Some(Currencies::default()),
-        }))
-    }
-}
-
-fn identity(peers: &Peers) {
-    let routes = Routes::new(CompanyServiceServer::new(Identity));
-    peers.set_local(
-        "identity",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
-}
 
 async fn import(world: &World, file: &str) -> ImportJob {
     let parts = vec![
@@ -78,7 +35,7 @@ fn by(order: &str) -> ListQuery {
 
 #[tokio::test]
 async fn a_file_becomes_deals_in_the_first_stage_of_sales() {
-    let world = World::beside(identity).await;
+    let world = World::beside(neighbours::identity).await;
     let file = "Deal Name,Amount,Probability,Close Date\nOne,1000,,2027-01-31\nTwo,10,80,\n";
     let job = import(&world, file).await;
     assert_eq!((job.total_rows, job.created, job.failed), (2, 2, 0), "{job:?}");
@@ -104,22 +61,12 @@ async fn a_file_becomes_deals_in_the_first_stage_of_sales() {
 
 #[tokio::test]
 async fn rows_come_into_the_stages_they_name_and_each_that_names_nothing_is_told_once() {
-    let world = World::beside(identity).await;
+    let world = World::beside(neighbours::identity).await;
     let sales = sales(&world).await;
     let (qualification, proposal) = (stage_id(&sales, 1).unwrap(), stage_id(&sales, 2).unwrap());
     let account = world.heard_of("account", "Engines").await;
     let gone = world.heard_of("account", "Gone").await;
-    let deleted = RecordChange {
-        id: gone.to_string(),
-        deleted: true,
-        version: 2,
-        ..RecordChange::default()
-    };
-    let mut tx = world.begin().await;
-    refs::apply(&mut tx, world.company, "account", &[deleted])
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
+    world.forget("account", gone).await;
     let nobody = Uuid::now_v7();
     let mut file = "name,stage_id,account_id\n".to_owned();
     for n in 0..50 {

@@ -9,8 +9,6 @@ mod forecast;
 mod imports;
 mod pipelines;
 mod plans;
-#[path = "../../../../crates/records/tests/shared/plans.rs"]
-mod plans_of;
 mod records;
 mod stages;
 mod world;

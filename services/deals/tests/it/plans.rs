@@ -3,11 +3,11 @@
 
 use kontor_chassis::Caller;
 use kontor_deals::{model::Deal, service::pipelines};
+use kontor_testbed::plans::{self, list, use_indexes};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::plans_of::{self, list, use_indexes};
-use crate::world::{World, admin};
+use crate::world::{DATABASE, World};
 
 /// Of twenty thousand, by number, in the first stage of the company's pipeline.
 const MADE: &str = "insert into deals.deals
@@ -20,7 +20,7 @@ const MADE: &str = "insert into deals.deals
  where s.company_id = $1
    and s.place = 0";
 
-/// This company and another one with many records each: see [`plans_of::crowd`].
+/// This company and another one with many records each: see [`plans::crowd`].
 async fn crowd(world: &World) -> Vec<Uuid> {
     let companies = [world.company, Uuid::now_v7()];
     for company in companies {
@@ -30,7 +30,14 @@ async fn crowd(world: &World) -> Vec<Uuid> {
             .unwrap();
         tx.commit().await.unwrap();
     }
-    plans_of::crowd::<Deal>(world.db(), &mut admin().await, companies, world.user, MADE).await
+    plans::crowd::<Deal>(
+        world.db(),
+        &mut DATABASE.admin().await,
+        companies,
+        world.user,
+        MADE,
+    )
+    .await
 }
 
 #[tokio::test]

@@ -1,66 +1,43 @@
 //! A company of its own for each test, on a private PostgreSQL that lives as long as the test process.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use kontor::{
-    migrate::{self, Schema},
-    servers::Postgres,
-};
-use kontor_chassis::{Caller, Db, Error, TenantTx, caller::Permissions, peers::Peers, token::ServiceKey};
-use kontor_deals::{grpc::Grpc, imports::Importing, references::Homes, service::Deals};
+use kontor_chassis::{Error, peers::Peers};
+use kontor_deals::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Deals};
 use kontor_proto::deals::v1::{self, deal_service_server::DealService};
-use kontor_proto::records::v1::RecordChange;
-use kontor_records::{refs, transfer::Imports};
-use prost::{Message, Name};
-use tokio::sync::OnceCell;
+use kontor_records::transfer::Imports;
+use kontor_testbed::{Database, Member, neighbours};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+pub(crate) use kontor_testbed::{answer, fields};
 
-fn home() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("deals")
-}
+pub(crate) static DATABASE: Database =
+    Database::of(NAME, concat!(env!("CARGO_TARGET_TMPDIR"), "/deals"), || {
+        sqlx::migrate!("./migrations")
+    });
 
-fn url(server: &Postgres) -> String {
-    server.url("kontor_deals", "secret", "kontor")
-}
-
-async fn server() -> &'static Postgres {
-    SERVER
-        .get_or_init(|| async {
-            if home().exists() {
-                std::fs::remove_dir_all(home()).unwrap();
-            }
-            std::fs::create_dir_all(home()).unwrap();
-            let server = Postgres::start(&home()).await.unwrap();
-            let own = sqlx::migrate!("./migrations");
-            let tables = vec![kontor_events::migrator(), kontor_records::migrator(), own];
-            let schema = Schema::new(kontor_deals::NAME, url(&server), tables);
-            migrate::apply(&server.admin_url(), &[schema]).await.unwrap();
-            server
-        })
-        .await
-}
-
-/// A connection of the superuser, for what no service may do.
-pub(crate) async fn admin() -> sqlx::PgConnection {
-    let url = server().await.admin_url();
-    <sqlx::PgConnection as sqlx::Connection>::connect(&url)
-        .await
-        .unwrap()
+/// What a member may do here, whose rights to deals reach so far.
+fn rights(scope: &str) -> Vec<String> {
+    let rights = ["read", "create", "update", "delete", "import", "export"];
+    let rights = rights.map(|right| format!("deals:{right}:{scope}"));
+    let pipelines = ["pipelines:read", "pipelines:manage"].map(str::to_owned);
+    rights.into_iter().chain(pipelines).collect()
 }
 
 /// The service and a member of a company that nobody else works in.
 pub(crate) struct World {
-    pub(crate) db: Db,
-    pub(crate) company: Uuid,
-    pub(crate) user: Uuid,
-    /// How far the rights to deals reach.
-    scope: &'static str,
+    member: Member,
     pub(crate) grpc: Grpc,
     pub(crate) imports: Imports<Importing>,
+}
+
+/// What a member sees and does is seen and done in this world.
+impl Deref for World {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.member
+    }
 }
 
 impl World {
@@ -69,30 +46,16 @@ impl World {
     }
 
     /// With other services that answer in this process.
-    pub(crate) async fn beside(neighbours: impl FnOnce(&Peers)) -> Self {
-        let db = Db::open(&url(server().await), kontor_deals::NAME, 5).unwrap();
-        let key = ServiceKey::open(&home().join("keys")).unwrap();
-        let peers = Peers::builder(key)
-            .local("identity")
-            .local("accounts")
-            .local("contacts")
-            .local("leads")
-            .build(kontor_deals::NAME);
-        neighbours(&peers);
+    pub(crate) async fn beside(others: impl FnOnce(&Peers)) -> Self {
+        let db = DATABASE.open(5).await;
+        let peers = neighbours::peers(NAME, &["identity", "accounts", "contacts", "leads"]);
+        others(&peers);
         let deals = Deals::new(db.clone(), Homes::new(peers));
         let importing = Importing::new(deals.clone());
-        let imports = Imports::on(
-            db.clone(),
-            TaskTracker::new(),
-            CancellationToken::new(),
-            importing,
-        )
-        .unwrap();
+        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
+        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
         Self {
-            db,
-            company: Uuid::now_v7(),
-            user: Uuid::now_v7(),
-            scope: "all",
+            member: Member::new(db, rights("all")),
             grpc: Grpc::new(deals, imports.clone()),
             imports,
         }
@@ -100,45 +63,20 @@ impl World {
 
     /// The same service for a member of another company.
     pub(crate) fn elsewhere(&self) -> Self {
-        Self {
-            company: Uuid::now_v7(),
-            ..self.colleague("all")
-        }
+        self.of(self.member.elsewhere())
     }
 
     /// The same service for another member of the company, who may do everything with the own deals.
     pub(crate) fn rep(&self) -> Self {
-        self.colleague("own")
+        self.of(self.member.colleague(rights("own")))
     }
 
-    fn colleague(&self, scope: &'static str) -> Self {
+    fn of(&self, member: Member) -> Self {
         Self {
-            db: self.db.clone(),
-            company: self.company,
-            user: Uuid::now_v7(),
-            scope,
+            member,
             grpc: self.grpc.clone(),
             imports: self.imports.clone(),
         }
-    }
-
-    pub(crate) fn caller(&self) -> Caller {
-        let rights = ["read", "create", "update", "delete", "import", "export"];
-        let rights = rights.map(|right| format!("deals:{right}:{}", self.scope));
-        let pipelines = ["pipelines:read", "pipelines:manage"].map(str::to_owned);
-        let rights: Vec<String> = rights.into_iter().chain(pipelines).collect();
-        self.caller_with(&rights.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    pub(crate) fn caller_with(&self, rights: &[&str]) -> Caller {
-        let rights = Permissions::parse(rights);
-        Caller::person(self.user, self.company, Uuid::now_v7(), "manager", rights, None)
-    }
-
-    pub(crate) fn asks<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.extensions_mut().insert(self.caller());
-        request
     }
 
     pub(crate) async fn create(&self, deal: v1::Deal) -> Result<v1::Deal, Error> {
@@ -186,55 +124,6 @@ impl World {
         });
         Ok(answer(self.grpc.restore_deal(request).await)?.deal.unwrap())
     }
-
-    /// A record of another service that this one has heard of.
-    pub(crate) async fn heard_of(&self, kind: &str, name: &str) -> Uuid {
-        let id = Uuid::now_v7();
-        let change = RecordChange {
-            id: id.to_string(),
-            name: name.to_owned(),
-            version: 1,
-            ..RecordChange::default()
-        };
-        let mut tx = self.begin().await;
-        refs::apply(&mut tx, self.company, kind, &[change]).await.unwrap();
-        tx.commit().await.unwrap();
-        id
-    }
-
-    pub(crate) fn db(&self) -> &Db {
-        &self.db
-    }
-
-    pub(crate) async fn begin(&self) -> TenantTx {
-        self.db.begin(&Caller::system(self.company)).await.unwrap()
-    }
-
-    /// What this company has told of a type and is still in the outbox, in order.
-    pub(crate) async fn told<E: Message + Name + Default>(&self) -> Vec<E> {
-        let mut tx = self.begin().await;
-        let payloads: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select payload
-             from outbox
-             where type = $1
-               and headers ->> 'company' = $2
-             order by id",
-        )
-        .bind(E::full_name())
-        .bind(self.company.to_string())
-        .fetch_all(&mut *tx)
-        .await
-        .unwrap();
-        payloads
-            .iter()
-            .map(|payload| E::decode(payload.as_slice()).unwrap())
-            .collect()
-    }
-}
-
-/// The answer of an rpc, or the error behind its status.
-pub(crate) fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, Error> {
-    result.map(Response::into_inner).map_err(Error::from)
 }
 
 pub(crate) fn named(name: &str) -> v1::Deal {
@@ -242,13 +131,4 @@ pub(crate) fn named(name: &str) -> v1::Deal {
         name: name.to_owned(),
         ..v1::Deal::default()
     }
-}
-
-/// Field and code of every bad field.
-pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
-    error
-        .fields()
-        .iter()
-        .map(|field| (field.field.as_ref(), field.code.as_ref()))
-        .collect()
 }

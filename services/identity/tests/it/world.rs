@@ -21,9 +21,11 @@ use kontor_proto::identity::v1::member_service_client::MemberServiceClient;
 use kontor_proto::identity::v1::session_service_client::SessionServiceClient;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
+use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
 use uuid::Uuid;
+
+pub(crate) use kontor_testbed::{answer, fields};
 
 pub(crate) const PASSWORD: &str = "a mill that grinds slowly";
 
@@ -411,20 +413,6 @@ pub(crate) fn sign_in(email: &str, password: &str) -> v1::LoginRequest {
         totp_code: None,
         company_id: None,
     }
-}
-
-/// The message of an answer, or its failure as the gateway would read it.
-pub(crate) fn answer<T>(result: Result<tonic::Response<T>, Status>) -> Result<T, Error> {
-    result.map(tonic::Response::into_inner).map_err(Error::from)
-}
-
-/// Bad fields and their words, in their order.
-pub(crate) fn fields(error: &Error) -> Vec<(&str, &str)> {
-    error
-        .fields()
-        .iter()
-        .map(|field| (field.field.as_ref(), field.code.as_ref()))
-        .collect()
 }
 
 /// Waits until something holds, and fails after a generous while.

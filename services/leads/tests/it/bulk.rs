@@ -5,7 +5,7 @@ use kontor_proto::{
     leads::v1::{self, lead_service_server::LeadService},
     records::v1::{BulkAction, BulkParams, BulkResult, RecordChange},
 };
-use kontor_records::{refs, territories};
+use kontor_records::territories;
 use uuid::Uuid;
 
 use crate::world::{World, answer, named};
@@ -114,16 +114,9 @@ async fn what_a_step_needs_is_asked_for() {
         version: 2,
         ..RecordChange::default()
     };
-    let mut tx = world.host.db.begin(&world.caller()).await.unwrap();
-    refs::apply(
-        &mut tx,
-        world.company,
-        territories::KIND,
-        std::slice::from_ref(&gone),
-    )
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
+    world
+        .told_of(territories::KIND, std::slice::from_ref(&gone))
+        .await;
     let nowhere = BulkParams {
         territory_id: Some(gone.id),
         ..BulkParams::default()

@@ -1,52 +1,19 @@
 //! Imports of leads: scored, with their own age.
 
-use kontor_chassis::peers::Peers;
 use kontor_leads::service::Leads;
 use kontor_proto::{
-    identity::v1::{
-        Company, GetCompanyRequest, GetCompanyResponse,
-        company_service_server::{CompanyService, CompanyServiceServer},
-    },
     leads::v1::{self, lead_service_server::LeadService},
     records::v1::ListQuery,
 };
 use kontor_records::transfer::{Imports, Part};
-use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use kontor_testbed::neighbours;
 
 use crate::world::{World, answer};
-
-/// Identity, of which an import asks no more than the company's currency.
-struct Identity;
-
-#[tonic::async_trait]
-impl CompanyService for Identity {
-    async fn get_company(
-        &self,
-        _: Request<GetCompanyRequest>,
-    ) -> Result<Response<GetCompanyResponse>, Status> {
-        let company = Company {
-            currency: "CHF".to_owned(),
-            ..Company::default()
-        };
-        Ok(Response::new(GetCompanyResponse {
-            company: Some(company),
-        }))
-    }
-}
-
-fn identity(peers: &Peers) {
-    let routes = Routes::new(CompanyServiceServer::new(Identity));
-    peers.set_local(
-        "identity",
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imported_leads_are_scored_by_their_own_age() {
     let world = World::new().await;
-    identity(&world.host.peers);
+    neighbours::identity(&world.host.peers);
     let imports: Imports<Leads> = Imports::new(&world.host, world.leads.clone()).unwrap();
     let file = "Last Name,E-mail Address,Company,Rating,Budget,Created Date\n\
                 New,new@example.com,Acme,hot,1000,\n\

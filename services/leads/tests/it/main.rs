@@ -7,8 +7,6 @@ mod conversions;
 mod imports;
 mod merging;
 mod plans;
-#[path = "../../../../crates/records/tests/shared/plans.rs"]
-mod plans_of;
 mod records;
 mod scopes;
 mod steps;

@@ -7,7 +7,7 @@ use kontor_proto::leads::v1::{
     self, lead_service_server::LeadService, lead_transfer_service_server::LeadTransferService,
 };
 use kontor_proto::records::v1::{ListQuery, RecordChange};
-use kontor_records::{implied::MEMBER, refs};
+use kontor_records::implied::MEMBER;
 use tokio_stream::StreamExt;
 use tonic::Request;
 use uuid::Uuid;
@@ -107,11 +107,7 @@ async fn know(world: &World, members: &[Uuid]) {
             ..RecordChange::default()
         })
         .collect();
-    let mut tx = world.begin().await;
-    refs::apply(&mut tx, world.company, MEMBER, &changes)
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
+    world.told_of(MEMBER, &changes).await;
 }
 
 #[tokio::test]

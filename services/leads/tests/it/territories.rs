@@ -10,7 +10,7 @@ use kontor_proto::{
     },
     records::v1::{Address, RecordChange, TerritoryChange},
 };
-use kontor_records::{implied::MEMBER, refs, territories};
+use kontor_records::{implied::MEMBER, territories};
 use uuid::Uuid;
 
 use crate::world::{World, answer, fields, named};
@@ -130,11 +130,7 @@ async fn members_take_turns_evenly_with_eight_clients_at_once() {
             version: 1,
             ..RecordChange::default()
         });
-        let mut tx = world.begin().await;
-        refs::apply(&mut tx, world.company, MEMBER, &known.collect::<Vec<_>>())
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        world.told_of(MEMBER, &known.collect::<Vec<_>>()).await;
         let germany = TerritoryChange {
             member_ids: members.clone(),
             assignment: assignment.to_owned(),

@@ -1,5 +1,4 @@
-//! How lists and searches of a big table are asked for their plans, the same for every kind of record. The services' tests
-//! fill the table and include this file by its path.
+//! How lists and searches of a big table are asked for their plans, the same for every kind of record.
 
 use kontor_chassis::{Caller, Db};
 use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
@@ -9,7 +8,7 @@ use uuid::Uuid;
 
 /// Gives each of these companies many records, of 300 territories and owners, which are answered. The eighth is a territory of
 /// `member`. `insert` makes them of `$1`, the company, and `$2`, the ids.
-pub(crate) async fn crowd<R: Record>(
+pub async fn crowd<R: Record>(
     db: &Db,
     admin: &mut PgConnection,
     companies: [Uuid; 2],
@@ -51,7 +50,7 @@ pub(crate) async fn crowd<R: Record>(
 }
 
 /// A list in an order, of typed filters and a search.
-pub(crate) fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQuery {
+pub fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQuery {
     let filters = filters.iter().map(|(parameter, value)| FieldFilter {
         parameter: (*parameter).to_owned(),
         values: vec![(*value).to_owned()],
@@ -66,11 +65,7 @@ pub(crate) fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQ
 
 /// Checks that none of these lists and no search reads the whole table of a kind, whoever of `callers` (named by the scope of
 /// their right) asks, and that scopes and searches use their indexes.
-pub(crate) async fn use_indexes<R: Record>(
-    db: &Db,
-    callers: &[(&str, &Caller)],
-    lists: &[(&str, ListQuery)],
-) {
+pub async fn use_indexes<R: Record>(db: &Db, callers: &[(&str, &Caller)], lists: &[(&str, ListQuery)]) {
     let table = R::description().many;
     let searches = [
         ("the newest", list("", &[], "")),
