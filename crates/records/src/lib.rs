@@ -5,7 +5,7 @@
 //! Reading order: [`leaf`] and [`description`] (what is known of a field and of a kind), `macros` (how it is said),
 //! [`cell`], [`field`] and [`wire`] (Rust types to columns and to the contract), [`admit`] and `input` (judging what comes
 //! in), [`fields`] (what a company defines itself), [`write`](mod@write) (one statement that saves, remembers and tells),
-//! [`query`] and [`filter`] (lists), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
+//! [`query`] and [`filter`] (lists), [`keep`] (the use-cases that every kind has), [`refs`] (records of other services), [`handover`], [`history`], [`stats`], [`views`],
 //! [`territories`], [`setup`] (what is told of settings), [`saga`] (taking part in what another service conducts),
 //! [`duplicates`] and [`merge`] (when two are one), [`names`].
 
@@ -23,6 +23,7 @@ pub mod history;
 pub mod implied;
 mod input;
 mod json;
+pub mod keep;
 pub mod leaf;
 mod macros;
 pub mod merge;

@@ -274,6 +274,9 @@ macro_rules! record {
             fn owner_id(&self) -> Option<$crate::export::Uuid> {
                 self.owner_id
             }
+            fn set_owner_id(&mut self, owner: Option<$crate::export::Uuid>) {
+                self.owner_id = owner;
+            }
             fn created_by(&self) -> Option<$crate::export::Uuid> {
                 self.created_by
             }

@@ -50,6 +50,8 @@ pub trait Record: Clone + Sized + Send + Sync + 'static {
     fn company_id(&self) -> Uuid;
     /// Who works on it.
     fn owner_id(&self) -> Option<Uuid>;
+    /// Gives it to a member, or to nobody; a kind that nobody owns stays as it is.
+    fn set_owner_id(&mut self, owner: Option<Uuid>);
     /// Who made it.
     fn created_by(&self) -> Option<Uuid>;
     /// When it was deleted.

@@ -5,6 +5,7 @@
 //! for at its owner, by [`Lookup`].
 
 mod held;
+mod members;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
@@ -23,6 +24,7 @@ use crate::transfer::Candidate;
 use crate::value::Value;
 
 pub(crate) use held::settle;
+pub use members::Members;
 
 /// A record that another one refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]

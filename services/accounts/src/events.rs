@@ -10,7 +10,7 @@ use kontor_proto::{
 };
 use kontor_records::{
     handover,
-    implied::MEMBER,
+    keep::Placer,
     refs, saga,
     territories::{Progress, Territories},
     write,
@@ -42,7 +42,7 @@ pub fn listen(host: &Host, bus: &Bus, accounts: &Accounts) {
     Consumer::new(host, bus)
         .on::<AccountStepRequested>(Steps(accounts.territories().clone()))
         .on::<ConversionUndoRequested>(Reactions)
-        .on::<MembersChanged>(Reactions)
+        .on::<MembersChanged>(refs::Members)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<LeadTerritoryMovesProgressed>(Reactions)
         .together::<ContactsChanged>(Reactions)
@@ -87,17 +87,6 @@ impl Handle<ConversionUndoRequested> for Reactions {
             OffsetDateTime::now_utc(),
         )
         .await
-    }
-}
-
-impl Handle<MembersChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: MembersChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }
 

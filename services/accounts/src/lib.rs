@@ -6,12 +6,9 @@
 //! Reading order: [`model`] (what an account is), [`territory`] (a part of the market), [`service`] (the use-cases),
 //! [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
-pub mod bulk;
 pub mod error;
 pub mod events;
 pub mod grpc;
-pub mod imports;
-pub mod merging;
 pub mod model;
 mod placed;
 pub mod references;
@@ -33,6 +30,7 @@ use kontor_proto::accounts::v1::{
 use kontor_records::{
     fields,
     handover::{self, HandOver},
+    keep::Placer,
     territories::{MOVES, Mover},
     transfer::Imports,
 };
@@ -59,7 +57,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .clone()
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );
-    let imports = Imports::new(&host, imports::Importing::new(accounts.clone()))?;
+    let imports = Imports::new(&host, accounts.clone())?;
     let mover = Mover::<model::Account>::new(host.db.clone(), accounts.territories().clone());
     let timers = Timers::new(&host)
         .on(handover::TIMER, HandOver::<model::Account>::default())

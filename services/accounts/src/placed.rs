@@ -36,9 +36,6 @@ impl Placed for Account {
         self.territory_id = territory;
         self.territory_by_hand = by_hand;
     }
-    fn give_to(&mut self, owner: Uuid) {
-        self.owner_id = Some(owner);
-    }
     async fn progressed(
         conn: &mut PgConnection,
         company: Uuid,

@@ -405,6 +405,7 @@ impl Record for Territory {
     fn owner_id(&self) -> Option<Uuid> {
         None
     }
+    fn set_owner_id(&mut self, _: Option<Uuid>) {}
     fn created_by(&self) -> Option<Uuid> {
         self.created_by
     }

@@ -8,9 +8,7 @@ use kontor_proto::{
     leads::v1::{ContactStepRequested, ConversionUndoRequested},
 };
 use kontor_records::{
-    handover,
-    implied::MEMBER,
-    merge, refs, saga,
+    handover, merge, refs, saga,
     territories::{self, Territories},
     write,
 };
@@ -38,7 +36,7 @@ pub fn listen(host: &Host, bus: &Bus) {
     Consumer::new(host, bus)
         .on::<ContactStepRequested>(Reactions)
         .on::<ConversionUndoRequested>(Reactions)
-        .on::<MembersChanged>(Reactions)
+        .on::<MembersChanged>(refs::Members)
         .on::<RecordsHandedOver>(handover::Begin)
         .together::<AccountsChanged>(Reactions)
         .on::<AccountsMerged>(Reactions)
@@ -80,17 +78,6 @@ impl Handle<ConversionUndoRequested> for Reactions {
             OffsetDateTime::now_utc(),
         )
         .await
-    }
-}
-
-impl Handle<MembersChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: MembersChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }
 

@@ -6,12 +6,9 @@
 //! Reading order: [`model`] (what a contact is), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is
 //! heard), [`grpc`].
 
-pub mod bulk;
 pub mod error;
 pub mod events;
 pub mod grpc;
-pub mod imports;
-pub mod merging;
 pub mod model;
 mod placed;
 pub mod references;
@@ -52,7 +49,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let mover = Mover::<model::Contact>::new(host.db.clone(), Territories::default());
-    let imports = Imports::new(&host, imports::Importing::new(contacts.clone()))?;
+    let imports = Imports::new(&host, contacts.clone())?;
     let timers = Timers::new(&host)
         .on(handover::TIMER, HandOver::<model::Contact>::default())
         .on(MOVES, mover);

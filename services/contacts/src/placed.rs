@@ -18,7 +18,4 @@ impl Placed for Contact {
     fn put(&mut self, territory: Option<Uuid>, _: bool) {
         self.territory_id = territory;
     }
-    fn give_to(&mut self, owner: Uuid) {
-        self.owner_id = Some(owner);
-    }
 }

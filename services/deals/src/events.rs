@@ -8,7 +8,7 @@ use kontor_proto::{
     identity::v1::{CompanyChanged, CompanyCreated, CurrenciesChanged, MembersChanged, RecordsHandedOver},
     leads::v1::{ConversionUndoRequested, DealStepRequested, LeadsChanged, LeadsMerged},
 };
-use kontor_records::{handover, implied::MEMBER, merge, refs, saga};
+use kontor_records::{handover, merge, refs, saga};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ pub fn listen(host: &Host, bus: &Bus) {
         .on::<CompanyCreated>(Reactions)
         .on::<CompanyChanged>(Reactions)
         .on::<CurrenciesChanged>(Reactions)
-        .on::<MembersChanged>(Reactions)
+        .on::<MembersChanged>(refs::Members)
         .on::<RecordsHandedOver>(handover::Begin)
         .together::<AccountsChanged>(Reactions)
         .on::<AccountsMerged>(Reactions)
@@ -90,17 +90,6 @@ impl Handle<ConversionUndoRequested> for Reactions {
             OffsetDateTime::now_utc(),
         )
         .await
-    }
-}
-
-impl Handle<MembersChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: MembersChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
     }
 }
 
@@ -162,39 +151,23 @@ named!(
     LeadsChanged as "lead"
 );
 
-impl Handle<AccountsMerged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: AccountsMerged,
-    ) -> Result<(), Error> {
-        let merging = event.merging.unwrap_or_default();
-        let now = OffsetDateTime::now_utc();
-        merge::follow::<Deal>(tx, delivery.company()?, "account", &merging, now).await
-    }
+macro_rules! followed {
+    ($($event:ident as $kind:literal),+) => {$(
+        impl Handle<$event> for Reactions {
+            async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: $event) -> Result<(), Error> {
+                let merging = event.merging.unwrap_or_default();
+                let now = OffsetDateTime::now_utc();
+                merge::follow::<Deal>(tx, delivery.company()?, $kind, &merging, now).await
+            }
+        }
+    )+};
 }
 
-impl Handle<ContactsMerged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ContactsMerged,
-    ) -> Result<(), Error> {
-        let merging = event.merging.unwrap_or_default();
-        let now = OffsetDateTime::now_utc();
-        merge::follow::<Deal>(tx, delivery.company()?, "contact", &merging, now).await
-    }
-}
-
-impl Handle<LeadsMerged> for Reactions {
-    async fn handle(&self, tx: &mut TenantTx, delivery: &Delivery, event: LeadsMerged) -> Result<(), Error> {
-        let merging = event.merging.unwrap_or_default();
-        let now = OffsetDateTime::now_utc();
-        merge::follow::<Deal>(tx, delivery.company()?, "lead", &merging, now).await
-    }
-}
+followed!(
+    AccountsMerged as "account",
+    ContactsMerged as "contact",
+    LeadsMerged as "lead"
+);
 
 /// A deal that refers to something else is the same deal.
 impl merge::Settle for Deal {}

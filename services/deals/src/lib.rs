@@ -7,12 +7,10 @@
 //! Reading order: [`model`] (what a deal is), [`pipeline`] (what it goes through), [`company`] and [`month`] (what sums are
 //! made in), [`service`] (the use-cases), [`store`] (their SQL), [`events`] (what is heard), [`grpc`].
 
-pub mod bulk;
 pub mod company;
 pub mod error;
 pub mod events;
 pub mod grpc;
-pub mod imports;
 pub mod model;
 pub mod month;
 pub mod pipeline;
@@ -53,7 +51,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     fields::keep_fresh::<model::Deal>(&host);
     Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let imports = Imports::new(&host, imports::Importing::new(deals.clone()))?;
+    let imports = Imports::new(&host, deals.clone())?;
     let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Deal>::default());
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(deals, imports);

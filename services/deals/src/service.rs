@@ -1,13 +1,15 @@
-//! The use-cases of deals: may they, begin, load, rule, save, tell, commit.
+//! The use-cases of deals: what they need beyond those of every kind of record ([`keep`](kontor_records::keep)), and those
+//! that only they have.
 
 mod board;
+mod bulk;
 pub mod companies;
 pub mod convert;
 mod forecast;
+mod import;
 pub mod pipelines;
 mod places;
 mod quotas;
-mod setup;
 mod stages;
 mod stats;
 mod steps;
@@ -15,23 +17,18 @@ mod win_loss;
 
 use std::collections::HashMap;
 
-use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
-use kontor_proto::{
-    deals::v1,
-    records::v1::{BulkAction, BulkResult, ListQuery},
-};
+use kontor_chassis::{Caller, Db, Error, TenantTx};
+use kontor_proto::deals::v1;
 use kontor_records::{
-    Record, bulk, fields, history,
-    query::{self, Expansions, Page},
+    keep::{Edit, Keeper},
     refs,
-    write::{self, Change, Which},
 };
+use prost_types::FieldMask;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     error,
-    imports::Importing,
     model::{Deal, DealStatus},
     pipeline::Stage,
     references::Homes,
@@ -52,213 +49,11 @@ impl Deals {
         Self { db, homes }
     }
 
-    /// Who knows what deals refer to.
-    pub(crate) const fn homes(&self) -> &Homes {
-        &self.homes
-    }
-
-    /// Does an action to many deals: see [`bulk::run`].
-    ///
-    /// # Errors
-    /// As [`bulk::run`].
-    pub async fn bulk(
-        &self,
-        caller: &Caller,
-        action: BulkAction,
-        now: OffsetDateTime,
-    ) -> Result<BulkResult, Error> {
-        bulk::run(&self.db, &Importing::new(self.clone()), caller, action, now).await
-    }
-
-    /// A page of deals.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Page<v1::Deal>, Error> {
-        query::page::<Deal>(&self.db, caller, query).await
-    }
-
-    /// A deal, with the summaries that are wanted.
-    ///
-    /// # Errors
-    /// NotFound; Invalid for an unknown summary.
-    pub async fn get(&self, caller: &Caller, id: &str, expand: &str) -> Result<v1::Deal, Error> {
-        let id = write::parse_id(id)?;
-        let mut errors = FieldErrors::new();
-        let expansions = Expansions::of(expand, Deal::description(), &mut errors);
-        errors.into_result()?;
-        let mut tx = self.db.read(caller).await?;
-        let deal: Deal = write::get(&mut tx, caller, id).await?;
-        let shown = query::show(&mut tx, vec![deal], &expansions).await?;
-        shown
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::not_found(Deal::description().one))
-    }
-
-    /// What was changed in a deal, newest first.
-    ///
-    /// # Errors
-    /// NotFound; Invalid for a bad page.
-    pub async fn history(
-        &self,
-        caller: &Caller,
-        request: &v1::ListDealHistoryRequest,
-    ) -> Result<history::Page, Error> {
-        let id = write::parse_id(&request.id)?;
-        let mut tx = self.db.read(caller).await?;
-        history::list::<Deal>(&mut tx, caller, id, request.page_size, &request.page_token).await
-    }
-
-    /// The currency of amounts that come without one.
-    ///
-    /// # Errors
-    /// As [`Self::company`].
-    pub async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        Ok(self.company(caller).await?.currency)
-    }
-
-    /// Makes a deal.
-    ///
-    /// # Errors
-    /// Invalid names every bad field; Refused a reference to what isn't there.
-    pub async fn create(
-        &self,
-        caller: &Caller,
-        message: v1::Deal,
-        now: OffsetDateTime,
-    ) -> Result<Deal, Error> {
-        let by_hand = message.probability.is_some();
-        let mut tx = self.db.begin(caller).await?;
-        let fields = fields::of::<Deal>(&mut tx, caller.company_id()).await?;
-        let mut errors = FieldErrors::new();
-        let mut deal = Deal::create(message, &fields, caller, now, &mut errors);
-        errors.into_result()?;
-        let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
-        refs::check(&mut tx, caller, None, &deal, &self.homes).await?;
-        let (pipeline, stage) =
-            pipelines::stage_for(&mut tx, deal.company_id, pipeline, stage, now).await??;
-        deal.probability_by_hand = by_hand;
-        deal.enter(pipeline, &stage, now);
-        let change = Change::new(caller, now, "created").on_conflict(error::of_constraint);
-        let deal = write::insert(&mut tx, &deal, change).await?;
-        tx.commit().await?;
-        Ok(deal)
-    }
-
-    /// Changes the fields of a deal that the mask names.
-    ///
-    /// # Errors
-    /// As [`Self::create`]; NotFound, Forbidden; Stale when the etag isn't the deal's.
-    pub async fn update(
-        &self,
-        caller: &Caller,
-        request: v1::UpdateDealRequest,
-        now: OffsetDateTime,
-    ) -> Result<Deal, Error> {
-        let v1::UpdateDealRequest {
-            id,
-            deal,
-            mut update_mask,
-            etag,
-        } = request;
-        let message = deal.unwrap_or_default();
-        let id = write::parse_id(&id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
-        before.match_etag(&etag)?;
-        let by_hand = chosen_probability(&message, update_mask.as_mut());
-        let fields = fields::of::<Deal>(&mut tx, before.company_id).await?;
-        let mut errors = FieldErrors::new();
-        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
-        errors.into_result()?;
-        if after.probability != before.probability && before.status != DealStatus::Open {
-            return Err(error::Error::WrongState(before.status).into());
-        }
-        if let Some(by_hand) = by_hand {
-            after.probability_by_hand = by_hand;
-        }
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
-        self.settle_stage(&mut tx, &before, &mut after, by_hand, now)
-            .await?;
-        let deal = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
-        tx.commit().await?;
-        Ok(deal)
-    }
-
-    /// Deletes a deal softly.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale.
-    pub async fn delete(
-        &self,
-        caller: &Caller,
-        id: &str,
-        etag: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let id = write::parse_id(id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let deal: Deal = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
-        deal.match_etag(etag)?;
-        write::delete(&mut tx, &deal, Change::new(caller, now, "deleted")).await?;
-        tx.commit().await
-    }
-
-    /// Brings a deleted deal back; one that isn't deleted stays as it is.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale.
-    pub async fn restore(
-        &self,
-        caller: &Caller,
-        id: &str,
-        etag: &str,
-        now: OffsetDateTime,
-    ) -> Result<Deal, Error> {
-        let id = write::parse_id(id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let deal: Deal = write::get_for_update(&mut tx, caller, id, "delete", Which::Any).await?;
-        deal.match_etag(etag)?;
-        if deal.deleted_at.is_some() {
-            self.place_last(&mut tx, &deal).await?;
-        }
-        let deal = write::restore(&mut tx, &deal, Change::new(caller, now, "restored")).await?;
-        tx.commit().await?;
-        Ok(deal)
-    }
-
-    /// Gives a deal to a member.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale; Refused when the owner is no active member.
-    pub async fn assign_owner(
-        &self,
-        caller: &Caller,
-        request: v1::AssignDealOwnerRequest,
-        now: OffsetDateTime,
-    ) -> Result<Deal, Error> {
-        let v1::AssignDealOwnerRequest { id, owner_id, etag } = request;
-        let id = write::parse_id(&id)?;
-        let owner = refs::required("owner_id", &owner_id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let before: Deal = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
-        before.match_etag(&etag)?;
-        let after = Deal {
-            owner_id: Some(owner),
-            ..before.clone()
-        };
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
-        let deal = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
-        tx.commit().await?;
-        Ok(deal)
-    }
-
     /// Completes a deal that comes from a file: it comes into its stage.
     ///
     /// # Errors
     /// Refused for a pipeline or a stage that isn't there.
-    pub(crate) async fn complete(
+    pub(super) async fn come_in(
         &self,
         tx: &mut TenantTx,
         before: Option<&Deal>,
@@ -314,9 +109,73 @@ impl Deals {
     }
 
     /// Puts a card behind all others of its stage.
-    pub(crate) async fn place_last(&self, tx: &mut TenantTx, deal: &Deal) -> Result<(), Error> {
+    pub(super) async fn place_last(&self, tx: &mut TenantTx, deal: &Deal) -> Result<(), Error> {
         let position = store::last_position(tx).await?;
         place(tx, deal, (deal.pipeline_id, deal.stage_id), position).await
+    }
+}
+
+impl Keeper for Deals {
+    /// Whether the probability is set by hand (true), or handed back to the stage (false).
+    type Said = Option<bool>;
+
+    fn db(&self) -> &Db {
+        &self.db
+    }
+
+    fn said(deal: &v1::Deal, mask: Option<&mut FieldMask>) -> Option<bool> {
+        chosen_probability(deal, mask)
+    }
+
+    async fn check(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        before: Option<&Deal>,
+        after: &Deal,
+        _: &[String],
+    ) -> Result<(), Error> {
+        if let Some(before) = before
+            && after.probability != before.probability
+            && before.status != DealStatus::Open
+        {
+            return Err(error::Error::WrongState(before.status).into());
+        }
+        refs::check(tx, caller, before, after, &self.homes).await
+    }
+
+    /// A new deal comes into its stage; one that is there follows a change of it.
+    async fn settle(&self, tx: &mut TenantTx, edit: Edit<'_, Self>, deal: &mut Deal) -> Result<(), Error> {
+        let (by_hand, now) = (edit.said, edit.now);
+        let Some(before) = edit.before else {
+            let (pipeline, stage) = (given(deal.pipeline_id), given(deal.stage_id));
+            let (pipeline, stage) = pipelines::stage_for(tx, deal.company_id, pipeline, stage, now).await??;
+            deal.probability_by_hand = by_hand == Some(true);
+            deal.enter(pipeline, &stage, now);
+            return Ok(());
+        };
+        if let Some(by_hand) = by_hand {
+            deal.probability_by_hand = by_hand;
+        }
+        self.settle_stage(tx, before, deal, by_hand, now).await
+    }
+
+    fn meaning(constraint: &str) -> Option<Error> {
+        error::of_constraint(constraint)
+    }
+
+    /// A card comes back behind all others of its stage.
+    async fn returning(
+        &self,
+        tx: &mut TenantTx,
+        _: &Caller,
+        deal: Deal,
+        _: OffsetDateTime,
+    ) -> Result<Deal, Error> {
+        if deal.deleted_at.is_some() {
+            self.place_last(tx, &deal).await?;
+        }
+        Ok(deal)
     }
 }
 
@@ -339,7 +198,7 @@ async fn place(
 }
 
 /// What pipelines and stages that rows of a file name, or don't, turned out to be.
-pub(crate) type Places = HashMap<(Option<Uuid>, Option<Uuid>), (Uuid, Stage)>;
+type Places = HashMap<(Option<Uuid>, Option<Uuid>), (Uuid, Stage)>;
 
 /// An id that a request gave.
 fn given(id: Uuid) -> Option<Uuid> {
@@ -348,7 +207,7 @@ fn given(id: Uuid) -> Option<Uuid> {
 
 /// Whether a request sets the probability by hand (true), hands it back to the stage (false, by null), or says nothing.
 /// What is handed back leaves the mask, as no record is without a probability.
-fn chosen_probability(message: &v1::Deal, mask: Option<&mut prost_types::FieldMask>) -> Option<bool> {
+fn chosen_probability(message: &v1::Deal, mask: Option<&mut FieldMask>) -> Option<bool> {
     if message.probability.is_some() {
         let named = mask.is_none_or(|mask| mask.paths.iter().any(|path| path == "probability"));
         return named.then_some(true);

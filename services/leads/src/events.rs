@@ -15,7 +15,7 @@ use kontor_proto::{
 use kontor_records::{
     Choice,
     handover::{self, HandOver},
-    implied::MEMBER,
+    keep::Placer,
     refs,
     territories::{self, MOVES, Mover, Sweep, Territories},
     write,
@@ -135,7 +135,7 @@ pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
         .on::<DealStepCompleted>(Reactions)
         .on::<DealStepFailed>(Reactions)
         .on::<DealStepUndone>(Reactions)
-        .on::<MembersChanged>(Reactions)
+        .on::<MembersChanged>(refs::Members)
         .on::<TerritoriesChanged>(Moves(leads.territories().clone()))
         .on::<TerritoryMovesRequested>(Moves(leads.territories().clone()))
         .on::<RecordsHandedOver>(handover::Begin)
@@ -209,17 +209,6 @@ reaction!(DealStepCompleted, Part::Deal, |event| Told::Done {
 });
 reaction!(DealStepFailed, Part::Deal, |event| Told::Failed(event.reason));
 reaction!(DealStepUndone, Part::Deal, |_| Told::Undone);
-
-impl Handle<MembersChanged> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: MembersChanged,
-    ) -> Result<(), Error> {
-        refs::apply(tx, delivery.company()?, MEMBER, &event.changes).await
-    }
-}
 
 /// What is done when something is heard of territories.
 struct Moves(Territories);

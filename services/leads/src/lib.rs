@@ -34,7 +34,7 @@ use kontor_proto::leads::v1::{
     lead_territory_service_server::LeadTerritoryServiceServer,
     lead_transfer_service_server::LeadTransferServiceServer,
 };
-use kontor_records::{fields, transfer::Imports};
+use kontor_records::{fields, keep::Placer, transfer::Imports};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.

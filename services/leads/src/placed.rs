@@ -31,9 +31,6 @@ impl Placed for Lead {
         self.territory_id = territory;
         self.territory_by_hand = by_hand;
     }
-    fn give_to(&mut self, owner: Uuid) {
-        self.owner_id = Some(owner);
-    }
     fn stays(&self) -> bool {
         match states::editable(self.status) {
             Editable::All => false,

@@ -1,8 +1,8 @@
-//! The use-cases of leads: may they, begin, load, rule, save, tell, commit.
+//! The use-cases of leads: what they need beyond those of every kind of record ([`keep`](kontor_records::keep)), and those
+//! that only they have.
 
 mod bulk;
 mod convert;
-mod identity;
 mod import;
 mod merging;
 mod moves;
@@ -11,20 +11,20 @@ mod preview;
 mod recency;
 pub mod saga;
 mod scores;
-mod setup;
 mod steps;
 mod undo;
 mod weights;
 
-use kontor_chassis::{Caller, Db, Error, FieldErrors, Host};
-use kontor_proto::{leads::v1, records::v1::ListQuery};
+use kontor_chassis::{Caller, Db, Error, Host, TenantTx};
+use kontor_proto::leads::v1;
 use kontor_records::{
-    Record, fields, history,
-    query::{self, Expansions},
+    Record,
+    keep::{Edit, Keeper, Later, Placer},
     refs,
-    territories::{Case, Given, Territories},
-    write::{self, Change, Which},
+    territories::{Given, Territories},
+    write::{self, Which},
 };
+use prost_types::FieldMask;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
@@ -76,243 +76,6 @@ impl Leads {
         &self.weights
     }
 
-    /// The territories that are remembered here.
-    #[must_use]
-    pub fn territories(&self) -> &Territories {
-        &self.territories
-    }
-
-    /// A lead, with the summaries that `expand` names.
-    ///
-    /// # Errors
-    /// NotFound; Invalid for an unknown expansion.
-    pub async fn get(&self, caller: &Caller, request: &v1::GetLeadRequest) -> Result<v1::Lead, Error> {
-        let mut errors = FieldErrors::new();
-        let expansions = Expansions::of(&request.expand, Lead::description(), &mut errors);
-        errors.into_result()?;
-        let id = write::parse_id(&request.id)?;
-        let mut tx = self.db.read(caller).await?;
-        let lead: Lead = write::get(&mut tx, caller, id).await?;
-        let mut shown = query::show(&mut tx, vec![lead], &expansions).await?;
-        shown.pop().ok_or_else(|| Error::not_found("lead"))
-    }
-
-    /// A page of leads.
-    ///
-    /// # Errors
-    /// Invalid names every bad parameter.
-    pub async fn list(&self, caller: &Caller, query: &ListQuery) -> Result<query::Page<v1::Lead>, Error> {
-        query::page::<Lead>(&self.db, caller, query).await
-    }
-
-    /// What was changed in a lead, newest first.
-    ///
-    /// # Errors
-    /// NotFound; Invalid for a page that can't be meant.
-    pub async fn history(
-        &self,
-        caller: &Caller,
-        request: &v1::ListLeadHistoryRequest,
-    ) -> Result<history::Page, Error> {
-        let id = write::parse_id(&request.id)?;
-        let mut tx = self.db.read(caller).await?;
-        history::list::<Lead>(&mut tx, caller, id, request.page_size, &request.page_token).await
-    }
-
-    /// Makes a lead, scored.
-    ///
-    /// # Errors
-    /// Invalid names every bad field; Refused a reference to what isn't there.
-    pub async fn create(
-        &self,
-        caller: &Caller,
-        message: v1::Lead,
-        now: OffsetDateTime,
-    ) -> Result<Lead, Error> {
-        let mut tx = self.db.begin(caller).await?;
-        let fields = fields::of::<Lead>(&mut tx, caller.company_id()).await?;
-        let mut errors = FieldErrors::new();
-        let given = Given::of(None, message.territory_id.is_some(), message.owner_id.is_some());
-        let mut lead = Lead::create(message, &fields, caller, now, &mut errors);
-        errors.into_result()?;
-        refs::check(&mut tx, caller, None, &lead, &self.homes).await?;
-        let case = Case {
-            before: None,
-            record: &mut lead,
-            given,
-        };
-        self.territories
-            .settle(&mut tx, caller.company_id(), &mut [case])
-            .await?;
-        let weights = self.weights.of(&mut tx, lead.company_id).await?;
-        lead.score = scoring::total(&lead.known(ACTIVITIES), &weights, now);
-        let lead = write::insert(&mut tx, &lead, Change::new(caller, now, "created")).await?;
-        let watched = self
-            .recency
-            .watch(&mut tx, lead.company_id, lead.created_at, &weights, now)
-            .await?;
-        tx.commit().await?;
-        self.recency.remember(watched);
-        Ok(lead)
-    }
-
-    /// Changes the fields of a lead that the mask names, and scores it again.
-    ///
-    /// # Errors
-    /// As [`Self::create`]; NotFound, Forbidden; Stale when the etag isn't the lead's; Conflict while it converts, and after
-    /// that for all but its description and tags.
-    pub async fn update(
-        &self,
-        caller: &Caller,
-        request: v1::UpdateLeadRequest,
-        now: OffsetDateTime,
-    ) -> Result<Lead, Error> {
-        let v1::UpdateLeadRequest {
-            id,
-            lead,
-            update_mask,
-            etag,
-        } = request;
-        let id = write::parse_id(&id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
-        before.match_etag(&etag)?;
-        let fields = fields::of::<Lead>(&mut tx, before.company_id).await?;
-        let mut errors = FieldErrors::new();
-        let message = lead.unwrap_or_default();
-        let (territory, owner) = (message.territory_id.is_some(), message.owner_id.is_some());
-        let given = Given::of(update_mask.as_ref(), territory, owner);
-        let mut after = before.patch(message, update_mask.as_ref(), &fields, &mut errors);
-        errors.into_result()?;
-        let paths = update_mask.map(|mask| mask.paths).unwrap_or_default();
-        may_edit(&before, &after, &paths)?;
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
-        let case = Case {
-            before: Some(&before),
-            record: &mut after,
-            given,
-        };
-        self.territories
-            .settle(&mut tx, caller.company_id(), &mut [case])
-            .await?;
-        let weights = self.weights.of(&mut tx, before.company_id).await?;
-        after.score = scoring::total(&after.known(ACTIVITIES), &weights, now);
-        let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "updated")).await?;
-        tx.commit().await?;
-        Ok(lead)
-    }
-
-    /// Deletes a lead softly.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale; Conflict while it converts.
-    pub async fn delete(
-        &self,
-        caller: &Caller,
-        id: &str,
-        etag: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let id = write::parse_id(id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let lead: Lead = write::get_for_update(&mut tx, caller, id, "delete", Which::Present).await?;
-        lead.match_etag(etag)?;
-        may_delete(&lead)?;
-        write::delete(&mut tx, &lead, Change::new(caller, now, "deleted")).await?;
-        tx.commit().await
-    }
-
-    /// Brings a deleted lead back; one that isn't deleted stays as it is.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale.
-    pub async fn restore(
-        &self,
-        caller: &Caller,
-        id: &str,
-        etag: &str,
-        now: OffsetDateTime,
-    ) -> Result<Lead, Error> {
-        let id = write::parse_id(id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let lead: Lead = write::get_for_update(&mut tx, caller, id, "delete", Which::Any).await?;
-        lead.match_etag(etag)?;
-        let mut lead = write::restore(&mut tx, &lead, Change::new(caller, now, "restored")).await?;
-        // Time passed it by while it was deleted.
-        let weights = self.weights.of(&mut tx, lead.company_id).await?;
-        let score = scoring::total(&lead.known(ACTIVITIES), &weights, now);
-        if lead.score != score {
-            ageing::set_scores(&mut tx, lead.company_id, &[(lead.id, score)]).await?;
-            lead.score = score;
-        }
-        let watched = self
-            .recency
-            .watch(&mut tx, lead.company_id, lead.created_at, &weights, now)
-            .await?;
-        tx.commit().await?;
-        self.recency.remember(watched);
-        Ok(lead)
-    }
-
-    /// Gives a lead to a member.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale; Refused when the owner is no active member; Conflict from its conversion on.
-    pub async fn assign_owner(
-        &self,
-        caller: &Caller,
-        request: v1::AssignLeadOwnerRequest,
-        now: OffsetDateTime,
-    ) -> Result<Lead, Error> {
-        let v1::AssignLeadOwnerRequest { id, owner_id, etag } = request;
-        let id = write::parse_id(&id)?;
-        let owner = refs::required("owner_id", &owner_id)?;
-        let mut tx = self.db.begin(caller).await?;
-        let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
-        before.match_etag(&etag)?;
-        let after = Lead {
-            owner_id: Some(owner),
-            ..before.clone()
-        };
-        may_edit(&before, &after, &["owner_id".to_owned()])?;
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
-        let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
-        tx.commit().await?;
-        Ok(lead)
-    }
-
-    /// Puts a lead into a territory, or lets the rules decide, and answers the rule that did.
-    ///
-    /// # Errors
-    /// NotFound, Forbidden, Stale; Refused when there is no such territory; Conflict from its conversion on.
-    pub async fn assign_territory(
-        &self,
-        caller: &Caller,
-        request: v1::AssignLeadTerritoryRequest,
-        now: OffsetDateTime,
-    ) -> Result<(Lead, Option<String>), Error> {
-        let v1::AssignLeadTerritoryRequest {
-            id,
-            territory_id,
-            etag,
-        } = request;
-        let id = write::parse_id(&id)?;
-        let wanted = refs::wanted("territory_id", territory_id.as_deref())?;
-        let mut tx = self.db.begin(caller).await?;
-        let before: Lead = write::get_for_update(&mut tx, caller, id, "update", Which::Present).await?;
-        before.match_etag(&etag)?;
-        let mut after = before.clone();
-        let rule = self
-            .territories
-            .assign(&mut tx, &before, &mut after, wanted)
-            .await?;
-        may_edit(&before, &after, &["territory_id".to_owned()])?;
-        refs::check(&mut tx, caller, Some(&before), &after, &self.homes).await?;
-        let lead = write::update(&mut tx, &before, after, Change::new(caller, now, "assigned")).await?;
-        tx.commit().await?;
-        Ok((lead, rule))
-    }
-
     /// Scores a lead as it stands now, and tells what each factor gave.
     ///
     /// # Errors
@@ -335,6 +98,69 @@ impl Leads {
         }
         tx.commit().await?;
         Ok((lead, score))
+    }
+}
+
+impl Keeper for Leads {
+    type Said = Given;
+
+    fn db(&self) -> &Db {
+        &self.db
+    }
+
+    fn said(lead: &v1::Lead, mask: Option<&mut FieldMask>) -> Given {
+        let (territory, owner) = (lead.territory_id.is_some(), lead.owner_id.is_some());
+        Given::of(mask.as_deref(), territory, owner)
+    }
+
+    async fn check(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        before: Option<&Lead>,
+        after: &Lead,
+        asked: &[String],
+    ) -> Result<(), Error> {
+        if let Some(before) = before {
+            may_edit(before, after, asked)?;
+        }
+        refs::check(tx, caller, before, after, &self.homes).await
+    }
+
+    async fn settle(&self, tx: &mut TenantTx, edit: Edit<'_, Self>, lead: &mut Lead) -> Result<(), Error> {
+        self.territories
+            .settle_one(tx, edit.before, lead, edit.said)
+            .await?;
+        let weights = self.weights.of(tx, lead.company_id).await?;
+        lead.score = scoring::total(&lead.known(ACTIVITIES), &weights, edit.now);
+        Ok(())
+    }
+
+    /// It ages from now on, and did so while it was deleted.
+    async fn appeared(
+        &self,
+        tx: &mut TenantTx,
+        lead: &mut Lead,
+        now: OffsetDateTime,
+    ) -> Result<Later, Error> {
+        let weights = self.weights.of(tx, lead.company_id).await?;
+        let score = scoring::total(&lead.known(ACTIVITIES), &weights, now);
+        if lead.score != score {
+            ageing::set_scores(tx, lead.company_id, &[(lead.id, score)]).await?;
+            lead.score = score;
+        }
+        let watched = self
+            .recency
+            .watch(tx, lead.company_id, lead.created_at, &weights, now)
+            .await?;
+        let recency = self.recency.clone();
+        Ok(Some(Box::new(move || recency.remember(watched))))
+    }
+}
+
+impl Placer for Leads {
+    fn territories(&self) -> &Territories {
+        &self.territories
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rpcs of what records were and whether one is two, the same for every kind of record but for their names.
 
-/// Implements a service's rpcs of history, duplicates and merges over its use-cases, which stand in a field of the type. What
-/// else the service has stands after the list.
+/// Implements a service's rpcs of history, duplicates and merges over the [`Keeper`](crate::keep::Keeper) in a field of
+/// the type. What else the service has stands after the list.
 ///
 /// ```ignore
 /// history_rpcs! {
@@ -30,6 +30,7 @@ macro_rules! history_rpcs {
             use $contract as contract;
             use $crate::export::tonic::{self, Request, Response, Status};
             use $crate::export::{Caller, OffsetDateTime};
+            use $crate::keep::{self, Keeper};
             use $crate::merge::{Merged, Unmerged, Wish};
             use $crate::{Record, duplicates, history};
 
@@ -40,10 +41,15 @@ macro_rules! history_rpcs {
                     request: Request<contract::$history_request>,
                 ) -> Result<Response<contract::$history_response>, Status> {
                     let caller = Caller::of(&request)?;
+                    let contract::$history_request {
+                        id,
+                        page_size,
+                        page_token,
+                    } = request.into_inner();
                     let history::Page {
                         changes,
                         next_page_token,
-                    } = self.$cases.history(&caller, request.get_ref()).await?;
+                    } = keep::history(&self.$cases, &caller, &id, page_size, &page_token).await?;
                     Ok(Response::new(contract::$history_response {
                         changes,
                         next_page_token,

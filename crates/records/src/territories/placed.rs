@@ -23,8 +23,6 @@ pub trait Placed: Record {
     fn by_hand(&self) -> bool;
     /// Puts it into a territory, or takes it out of all.
     fn put(&mut self, territory: Option<Uuid>, by_hand: bool);
-    /// Gives it to a member.
-    fn give_to(&mut self, owner: Uuid);
     /// Whether its state allows no move.
     fn stays(&self) -> bool {
         false
@@ -117,7 +115,7 @@ impl Territories {
             };
             let owners = turns::take::<R>(conn, company, territory, group.len()).await?;
             for ((_, at), owner) in group.iter().zip(owners) {
-                cases[*at].record.give_to(owner);
+                cases[*at].record.set_owner_id(Some(owner));
             }
         }
         Ok(())
@@ -145,12 +143,28 @@ impl Territories {
             let place = place.map(|place| place.id);
             record.put(place, false);
         }
-        let case = Case {
-            before: Some(before),
-            record,
-            given: Given::default(),
-        };
-        self.settle(conn, company, &mut [case]).await?;
+        self.settle_one(conn, Some(before), record, Given::default())
+            .await?;
         Ok(rule)
+    }
+
+    /// As [`Self::settle`], of one record.
+    ///
+    /// # Errors
+    /// Unavailable and Internal as the database fails.
+    pub async fn settle_one<R: Placed>(
+        &self,
+        conn: &mut PgConnection,
+        before: Option<&R>,
+        record: &mut R,
+        given: Given,
+    ) -> Result<(), Error> {
+        let company = record.company_id();
+        let case = Case {
+            before,
+            record,
+            given,
+        };
+        self.settle(conn, company, &mut [case]).await
     }
 }

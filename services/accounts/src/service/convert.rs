@@ -11,7 +11,7 @@ use kontor_proto::{
 use kontor_records::{
     Record,
     saga::{self, Asked, Candidate, Fill, Outcome, Participant},
-    territories::{Case, Given, Territories},
+    territories::{Given, Territories},
     write,
 };
 use time::OffsetDateTime;
@@ -108,16 +108,11 @@ impl Participant for Step {
         account: &mut Account,
         _now: OffsetDateTime,
     ) -> Result<Result<(), String>, Error> {
-        let company = account.company_id;
-        let case = Case {
-            before: None,
-            record: account,
-            given: Given {
-                territory: false,
-                owner: self.context.owner_id.is_some(),
-            },
+        let given = Given {
+            territory: false,
+            owner: self.context.owner_id.is_some(),
         };
-        self.territories.settle(tx, company, &mut [case]).await?;
+        self.territories.settle_one(tx, None, account, given).await?;
         Ok(Ok(()))
     }
 

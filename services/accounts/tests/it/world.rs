@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use kontor_accounts::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Accounts};
+use kontor_accounts::{NAME, grpc::Grpc, references::Homes, service::Accounts};
 use kontor_chassis::{Error, peers::Peers};
 use kontor_proto::accounts::v1::{
     self, account_service_server::AccountService, territory_service_server::TerritoryService,
@@ -35,7 +35,7 @@ const RIGHTS: [&str; 9] = [
 pub(crate) struct World {
     member: Member,
     pub(crate) grpc: Grpc,
-    pub(crate) imports: Imports<Importing>,
+    pub(crate) imports: Imports<Accounts>,
 }
 
 /// What a member sees and does is seen and done in this world.
@@ -58,9 +58,8 @@ impl World {
         let peers = neighbours::peers(NAME, &["identity", "leads"]);
         others(&peers);
         let accounts = Accounts::new(db.clone(), Homes::new(peers));
-        let importing = Importing::new(accounts.clone());
         let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
-        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
+        let imports = Imports::on(db.clone(), tasks, draining, accounts.clone()).unwrap();
         Self {
             member: Member::new(db, RIGHTS),
             grpc: Grpc::new(accounts, imports.clone()),

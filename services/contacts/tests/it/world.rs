@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use kontor_chassis::{Error, peers::Peers};
-use kontor_contacts::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Contacts};
+use kontor_contacts::{NAME, grpc::Grpc, references::Homes, service::Contacts};
 use kontor_proto::contacts::v1::{self, contact_service_server::ContactService};
 use kontor_records::transfer::Imports;
 use kontor_testbed::{Database, Member, neighbours};
@@ -31,7 +31,7 @@ const RIGHTS: [&str; 7] = [
 pub(crate) struct World {
     member: Member,
     pub(crate) grpc: Grpc,
-    pub(crate) imports: Imports<Importing>,
+    pub(crate) imports: Imports<Contacts>,
 }
 
 /// What a member sees and does is seen and done in this world.
@@ -54,9 +54,8 @@ impl World {
         let peers = neighbours::peers(NAME, &["identity", "accounts"]);
         others(&peers);
         let contacts = Contacts::new(db.clone(), Homes::new(peers));
-        let importing = Importing::new(contacts.clone());
         let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
-        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
+        let imports = Imports::on(db.clone(), tasks, draining, contacts.clone()).unwrap();
         Self {
             member: Member::new(db, RIGHTS),
             grpc: Grpc::new(contacts, imports.clone()),

@@ -2,7 +2,7 @@
 
 use kontor_chassis::Caller;
 use kontor_proto::deals::v1::{self, deal_history_service_server::DealHistoryService};
-use kontor_records::history::Page;
+use kontor_records::{history::Page, keep};
 use time::OffsetDateTime;
 use tonic::{Request, Response};
 
@@ -15,10 +15,15 @@ impl DealHistoryService for Grpc {
         request: Request<v1::ListDealHistoryRequest>,
     ) -> Answer<v1::ListDealHistoryResponse> {
         let caller = Caller::of(&request)?;
+        let v1::ListDealHistoryRequest {
+            id,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let Page {
             changes,
             next_page_token,
-        } = self.deals.history(&caller, request.get_ref()).await?;
+        } = keep::history(&self.deals, &caller, &id, page_size, &page_token).await?;
         Ok(Response::new(v1::ListDealHistoryResponse {
             changes,
             next_page_token,

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use kontor_chassis::{Error, peers::Peers};
-use kontor_deals::{NAME, grpc::Grpc, imports::Importing, references::Homes, service::Deals};
+use kontor_deals::{NAME, grpc::Grpc, references::Homes, service::Deals};
 use kontor_proto::deals::v1::{self, deal_service_server::DealService};
 use kontor_records::transfer::Imports;
 use kontor_testbed::{Database, Member, neighbours};
@@ -28,7 +28,7 @@ fn rights(scope: &str) -> Vec<String> {
 pub(crate) struct World {
     member: Member,
     pub(crate) grpc: Grpc,
-    pub(crate) imports: Imports<Importing>,
+    pub(crate) imports: Imports<Deals>,
 }
 
 /// What a member sees and does is seen and done in this world.
@@ -51,9 +51,8 @@ impl World {
         let peers = neighbours::peers(NAME, &["identity", "accounts", "contacts", "leads"]);
         others(&peers);
         let deals = Deals::new(db.clone(), Homes::new(peers));
-        let importing = Importing::new(deals.clone());
         let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
-        let imports = Imports::on(db.clone(), tasks, draining, importing).unwrap();
+        let imports = Imports::on(db.clone(), tasks, draining, deals.clone()).unwrap();
         Self {
             member: Member::new(db, rights("all")),
             grpc: Grpc::new(deals, imports.clone()),

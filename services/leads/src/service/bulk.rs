@@ -2,10 +2,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use kontor_chassis::{Caller, Error, FieldErrors, TenantTx};
-use kontor_proto::{
-    leads::v1,
-    records::v1::{BulkAction, BulkParams, BulkResult},
-};
+use kontor_proto::{leads::v1, records::v1::BulkParams};
 use kontor_records::{
     bulk::{self, Actor, Taken, refuse},
     refs, territories,
@@ -45,21 +42,6 @@ pub enum Many {
     Score,
     /// Become accounts, contacts and deals.
     Convert,
-}
-
-impl Leads {
-    /// Does an action to many leads: see [`bulk::run`].
-    ///
-    /// # Errors
-    /// As [`bulk::run`].
-    pub async fn bulk(
-        &self,
-        caller: &Caller,
-        action: BulkAction,
-        now: OffsetDateTime,
-    ) -> Result<BulkResult, Error> {
-        bulk::run(&self.db, self, caller, action, now).await
-    }
 }
 
 impl Actor for Leads {

@@ -10,7 +10,7 @@ use kontor_proto::{
     },
     records::v1::{Address, RecordChange, TerritoryChange},
 };
-use kontor_records::{implied::MEMBER, territories};
+use kontor_records::{implied::MEMBER, keep::Placer, territories};
 use uuid::Uuid;
 
 use crate::world::{World, answer, fields, named};

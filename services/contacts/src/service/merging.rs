@@ -4,9 +4,10 @@ use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_proto::{contacts::v1::ContactsMerged, records::v1::Merging};
 use kontor_records::merge::{Merger, Settle};
 
-use crate::{imports::Importing, model::Contact, store};
+use super::Contacts;
+use crate::{model::Contact, store};
 
-impl Merger for Importing {
+impl Merger for Contacts {
     type Merged = ContactsMerged;
 
     fn merged(merging: Merging) -> ContactsMerged {

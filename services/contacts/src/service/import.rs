@@ -7,32 +7,14 @@ use kontor_records::{
 };
 use time::OffsetDateTime;
 
-use crate::{model::Contact, service::Contacts};
+use super::Contacts;
+use crate::model::Contact;
 
-/// Completes the rows of a file.
-#[derive(Clone)]
-pub struct Importing {
-    contacts: Contacts,
-}
-
-impl Importing {
-    /// By the rules of these use-cases.
-    #[must_use]
-    pub fn new(contacts: Contacts) -> Self {
-        Self { contacts }
-    }
-
-    /// The use-cases.
-    pub(crate) const fn contacts(&self) -> &Contacts {
-        &self.contacts
-    }
-}
-
-impl Importer for Importing {
+impl Importer for Contacts {
     type Record = Contact;
 
     async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        self.contacts.currency(caller).await
+        self.homes.currency(caller).await
     }
 
     async fn complete(
@@ -42,7 +24,7 @@ impl Importer for Importing {
         _: OffsetDateTime,
         batch: &mut [Candidate<Contact>],
     ) -> Result<(), Error> {
-        refs::judge(tx, caller, batch, self.contacts.homes()).await?;
+        refs::judge(tx, caller, batch, &self.homes).await?;
         for Candidate {
             record,
             before,

@@ -7,35 +7,14 @@ use kontor_records::{
 };
 use time::OffsetDateTime;
 
-use crate::{
-    model::Deal,
-    service::{Deals, Places},
-};
+use super::{Deals, Places};
+use crate::model::Deal;
 
-/// Completes the rows of a file.
-#[derive(Clone)]
-pub struct Importing {
-    deals: Deals,
-}
-
-impl Importing {
-    /// By the rules of these use-cases.
-    #[must_use]
-    pub fn new(deals: Deals) -> Self {
-        Self { deals }
-    }
-
-    /// The use-cases.
-    pub(crate) const fn deals(&self) -> &Deals {
-        &self.deals
-    }
-}
-
-impl Importer for Importing {
+impl Importer for Deals {
     type Record = Deal;
 
     async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        self.deals.currency(caller).await
+        Ok(self.company(caller).await?.currency)
     }
 
     async fn complete(
@@ -45,7 +24,7 @@ impl Importer for Importing {
         now: OffsetDateTime,
         batch: &mut [Candidate<Deal>],
     ) -> Result<(), Error> {
-        refs::judge(tx, caller, batch, self.deals.homes()).await?;
+        refs::judge(tx, caller, batch, &self.homes).await?;
         // The stages of a file are few: each is looked up once.
         let mut places = Places::new();
         for Candidate {
@@ -58,11 +37,7 @@ impl Importer for Importing {
             if !errors.is_empty() {
                 continue;
             }
-            match self
-                .deals
-                .complete(tx, before.as_ref(), record, &mut places, now)
-                .await
-            {
+            match self.come_in(tx, before.as_ref(), record, &mut places, now).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
                 Err(error) => return Err(error),

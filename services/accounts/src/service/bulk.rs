@@ -10,8 +10,8 @@ use kontor_records::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Accounts;
 use crate::{
-    imports::Importing,
     model::{Account, AccountStatus},
     references::Homes,
 };
@@ -24,14 +24,14 @@ pub enum Many {
     Become(AccountStatus),
 }
 
-impl Actor for Importing {
+impl Actor for Accounts {
     type Step = Many;
     type Homes = Homes;
 
     const STEPS: &'static [&'static str] = &["assign_territory", "set_status"];
 
     fn homes(&self) -> &Homes {
-        self.accounts().homes()
+        &self.homes
     }
 
     fn read(&self, word: &str, params: &BulkParams, errors: &mut FieldErrors) -> Option<Many> {
@@ -66,13 +66,13 @@ impl Actor for Importing {
     ) -> Result<Taken, Error> {
         match step {
             Many::Place(wanted) => {
-                let territories = self.accounts().territories();
+                let territories = &self.territories;
                 for Candidate { record, before, .. } in batch.iter_mut() {
                     if let Some(before) = before {
                         territories.assign(tx, before, record, *wanted).await?;
                     }
                 }
-                refs::judge(tx, caller, batch, self.homes()).await?;
+                refs::judge(tx, caller, batch, &self.homes).await?;
                 Ok(Taken::Settled)
             }
             Many::Become(status) => {

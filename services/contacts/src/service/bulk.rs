@@ -11,19 +11,20 @@ use kontor_records::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{imports::Importing, model::Contact, references::Homes, store};
+use super::Contacts;
+use crate::{model::Contact, references::Homes, store};
 
 /// A step that no contact takes.
 pub enum Never {}
 
-impl Actor for Importing {
+impl Actor for Contacts {
     type Step = Never;
     type Homes = Homes;
 
     const STEPS: &'static [&'static str] = &[];
 
     fn homes(&self) -> &Homes {
-        self.contacts().homes()
+        &self.homes
     }
 
     fn read(&self, _: &str, _: &BulkParams, _: &mut FieldErrors) -> Option<Never> {

@@ -11,26 +11,25 @@ use kontor_records::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::{Deals, pipelines};
 use crate::{
     error,
-    imports::Importing,
     model::{Deal, DealStatus, Step},
     pipeline::Stage,
     references::Homes,
-    service::pipelines,
 };
 
 /// The step that many deals take together.
 pub struct Many(Step);
 
-impl Actor for Importing {
+impl Actor for Deals {
     type Step = Many;
     type Homes = Homes;
 
     const STEPS: &'static [&'static str] = &["set_status"];
 
     fn homes(&self) -> &Homes {
-        self.deals().homes()
+        &self.homes
     }
 
     fn read(&self, _: &str, params: &BulkParams, errors: &mut FieldErrors) -> Option<Many> {
@@ -77,7 +76,7 @@ impl Actor for Importing {
                 stages.entry(deal.stage_id).or_insert(stage)
             };
             match deal.take(step.clone(), stage, now) {
-                Ok(()) if *step == Step::Reopen => self.deals().place_last(tx, deal).await?,
+                Ok(()) if *step == Step::Reopen => self.place_last(tx, deal).await?,
                 Ok(()) => {}
                 Err(status) => refuse(candidate, &error::Error::WrongState(status).into()),
             }
@@ -94,7 +93,7 @@ impl Actor for Importing {
         batch: &mut [Candidate<Deal>],
     ) -> Result<(), Error> {
         for candidate in batch {
-            self.deals().place_last(tx, &candidate.record).await?;
+            self.place_last(tx, &candidate.record).await?;
         }
         Ok(())
     }

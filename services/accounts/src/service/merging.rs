@@ -4,9 +4,10 @@ use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_proto::{accounts::v1::AccountsMerged, records::v1::Merging};
 use kontor_records::merge::{Merger, Settle};
 
-use crate::{imports::Importing, model::Account, store};
+use super::Accounts;
+use crate::{model::Account, store};
 
-impl Merger for Importing {
+impl Merger for Accounts {
     type Merged = AccountsMerged;
 
     fn merged(merging: Merging) -> AccountsMerged {

@@ -8,32 +8,14 @@ use kontor_records::{
 };
 use time::OffsetDateTime;
 
-use crate::{model::Account, service::Accounts, store};
+use super::Accounts;
+use crate::{model::Account, store};
 
-/// Completes the rows of a file.
-#[derive(Clone)]
-pub struct Importing {
-    accounts: Accounts,
-}
-
-impl Importing {
-    /// By the rules of these use-cases.
-    #[must_use]
-    pub fn new(accounts: Accounts) -> Self {
-        Self { accounts }
-    }
-
-    /// The use-cases.
-    pub(crate) const fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-}
-
-impl Importer for Importing {
+impl Importer for Accounts {
     type Record = Account;
 
     async fn currency(&self, caller: &Caller) -> Result<String, Error> {
-        self.accounts.currency(caller).await
+        self.homes.currency(caller).await
     }
 
     async fn complete(
@@ -46,7 +28,7 @@ impl Importer for Importing {
         if batch.iter().any(|candidate| candidate.record.parent_id.is_some()) {
             store::hierarchy::lock(tx, caller.company_id()).await?;
         }
-        refs::judge(tx, caller, batch, self.accounts.homes()).await?;
+        refs::judge(tx, caller, batch, &self.homes).await?;
         let mut cases = Vec::with_capacity(batch.len());
         for Candidate {
             record,
@@ -56,7 +38,7 @@ impl Importer for Importing {
         } in batch
         {
             record.settle();
-            match self.accounts.check_parent(tx, before.as_ref(), record).await {
+            match self.check_parent(tx, before.as_ref(), record).await {
                 Ok(()) if !errors.is_empty() => {}
                 Ok(()) => {
                     let before = before.as_ref();
@@ -74,9 +56,6 @@ impl Importer for Importing {
                 Err(error) => return Err(error),
             }
         }
-        self.accounts
-            .territories()
-            .settle(tx, caller.company_id(), &mut cases)
-            .await
+        self.territories.settle(tx, caller.company_id(), &mut cases).await
     }
 }
