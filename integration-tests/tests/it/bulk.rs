@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kontor_integration_tests::api::Api;
+use kontor_integration_tests::api::{Api, eventually};
 use kontor_integration_tests::suite::Suite;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -14,6 +14,11 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         trial(suite, "bulk::names_its_records_by_ids_by_a_filter_or_all", chosen),
         trial(suite, "bulk::names_those_that_are_not_there", not_there),
         trial(suite, "bulk::does_ten_thousand_records_in_one_call", ten_thousand),
+        trial(
+            suite,
+            "bulk::goes_on_with_more_than_ten_thousand_and_tells_how_far_it_is",
+            more,
+        ),
         trial(
             suite,
             "bulk::every_kind_of_record_can_do_what_all_can",
@@ -138,6 +143,38 @@ async fn ten_thousand(suite: &Suite) {
     let back = act(&api, "leads", json!({"action": "restore", "all": true})).await;
     assert_eq!(counts(&back), [MANY, MANY, 0]);
     assert_eq!(total(&api, "/leads/?tags=many").await, MANY);
+}
+
+async fn more(suite: &Suite) {
+    const MANY: i64 = 10_500;
+    let api = suite.api().company().await;
+    let mut file = String::from("Name\r\n");
+    for n in 0..MANY {
+        file.push_str(&format!("Many {n}\r\n"));
+    }
+    let job = api
+        .csv("/accounts/import/?wait_seconds=60", file)
+        .await
+        .expect(200);
+    assert_eq!(job["created"], MANY, "{job}");
+    let tag = |wait: i64| json!({"action": "add_tags", "all": true, "params": {"tags": ["many"]}, "wait_seconds": wait});
+    let begun = api.post("/accounts/bulk-action/", tag(0)).await.expect(202);
+    assert_eq!(counts(&begun), [MANY, 0, 0]);
+    assert_eq!(begun["job"]["state"], "running", "{begun}");
+    let path = format!("/accounts/bulk-actions/{}/", begun["job"]["id"].as_str().unwrap());
+    eventually(60, "the action ends", async || {
+        api.get(&path).await.expect(200)["job"]["finished_at"] != Value::Null
+    })
+    .await;
+    let end = api.get(&path).await.expect(200);
+    assert_eq!(counts(&end), [MANY, MANY, 0], "{end}");
+    assert_eq!(end["job"]["state"], "succeeded");
+    assert_eq!(total(&api, "/accounts/?tags=many&page_size=1").await, MANY);
+    // Who waits gets the same answer at once.
+    let answer = api.post("/accounts/bulk-action/", tag(40)).await.expect(200);
+    assert_eq!(counts(&answer), [MANY, MANY, 0]);
+    let stranger = suite.api().company().await;
+    stranger.get(&path).await.problem(404, "not_found");
 }
 
 async fn every_kind(suite: &Suite) {

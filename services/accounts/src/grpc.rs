@@ -39,7 +39,8 @@ record_rpcs! {
     delete_account: DeleteAccountRequest,
     restore_account: RestoreAccountRequest -> RestoreAccountResponse,
     assign_account_owner: AssignAccountOwnerRequest -> AssignAccountOwnerResponse,
-    bulk_action_accounts: BulkActionAccountsRequest -> BulkActionAccountsResponse;
+    bulk_action_accounts: BulkActionAccountsRequest -> BulkActionAccountsResponse,
+    get_account_bulk_action: GetAccountBulkActionRequest -> GetAccountBulkActionResponse;
 
     async fn assign_account_territory(
         &self,

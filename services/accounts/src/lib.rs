@@ -28,6 +28,7 @@ use kontor_proto::accounts::v1::{
     territory_service_server::TerritoryServiceServer,
 };
 use kontor_records::{
+    bulk::{JOBS, Jobs},
     fields,
     handover::{self, HandOver},
     keep::Placer,
@@ -61,7 +62,8 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let mover = Mover::<model::Account>::new(host.db.clone(), accounts.territories().clone());
     let timers = Timers::new(&host)
         .on(handover::TIMER, HandOver::<model::Account>::default())
-        .on(MOVES, mover);
+        .on(MOVES, mover)
+        .on(JOBS, Jobs::new(host.db.clone(), accounts.clone()));
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))

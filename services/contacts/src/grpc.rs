@@ -38,7 +38,8 @@ record_rpcs! {
     delete_contact: DeleteContactRequest,
     restore_contact: RestoreContactRequest -> RestoreContactResponse,
     assign_contact_owner: AssignContactOwnerRequest -> AssignContactOwnerResponse,
-    bulk_action_contacts: BulkActionContactsRequest -> BulkActionContactsResponse;
+    bulk_action_contacts: BulkActionContactsRequest -> BulkActionContactsResponse,
+    get_contact_bulk_action: GetContactBulkActionRequest -> GetContactBulkActionResponse;
 
     async fn list_account_contacts(
         &self,

@@ -26,6 +26,7 @@ use kontor_proto::contacts::v1::{
     contact_transfer_service_server::ContactTransferServiceServer,
 };
 use kontor_records::{
+    bulk::{JOBS, Jobs},
     fields,
     handover::{self, HandOver},
     territories::{MOVES, Mover, Territories},
@@ -52,7 +53,8 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let imports = Imports::new(&host, contacts.clone())?;
     let timers = Timers::new(&host)
         .on(handover::TIMER, HandOver::<model::Contact>::default())
-        .on(MOVES, mover);
+        .on(MOVES, mover)
+        .on(JOBS, Jobs::new(host.db.clone(), contacts.clone()));
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(contacts, imports);
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))

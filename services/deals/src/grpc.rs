@@ -50,7 +50,8 @@ record_rpcs! {
     delete_deal: DeleteDealRequest,
     restore_deal: RestoreDealRequest -> RestoreDealResponse,
     assign_deal_owner: AssignDealOwnerRequest -> AssignDealOwnerResponse,
-    bulk_action_deals: BulkActionDealsRequest -> BulkActionDealsResponse;
+    bulk_action_deals: BulkActionDealsRequest -> BulkActionDealsResponse,
+    get_deal_bulk_action: GetDealBulkActionRequest -> GetDealBulkActionResponse;
 
     async fn move_deal(&self, request: Request<v1::MoveDealRequest>) -> Answer<v1::MoveDealResponse> {
         let caller = Caller::of(&request)?;

@@ -30,6 +30,7 @@ use kontor_proto::deals::v1::{
     deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
 use kontor_records::{
+    bulk::{JOBS, Jobs},
     fields,
     handover::{self, HandOver},
     transfer::Imports,
@@ -52,7 +53,9 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let imports = Imports::new(&host, deals.clone())?;
-    let timers = Timers::new(&host).on(handover::TIMER, HandOver::<model::Deal>::default());
+    let timers = Timers::new(&host)
+        .on(handover::TIMER, HandOver::<model::Deal>::default())
+        .on(JOBS, Jobs::new(host.db.clone(), deals.clone()));
     imports.watched_by(timers).spawn();
     let grpc = grpc::Grpc::new(deals, imports);
     Ok(Routes::new(DealServiceServer::new(grpc.clone()))

@@ -14,6 +14,7 @@ use kontor_proto::{
 };
 use kontor_records::{
     Choice,
+    bulk::{JOBS, Jobs},
     handover::{self, HandOver},
     keep::Placer,
     refs,
@@ -143,7 +144,7 @@ pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
 }
 
 /// What is done at a time: silent conversions, leads that change hands, age or move between territories, weights that
-/// changed.
+/// changed, and actions on very many leads.
 #[must_use]
 pub fn timers(host: &Host, leads: &Leads) -> Timers {
     Timers::new(host)
@@ -153,6 +154,7 @@ pub fn timers(host: &Host, leads: &Leads) -> Timers {
             MOVES,
             Mover::<Lead>::new(host.db.clone(), leads.territories().clone()),
         )
+        .on(JOBS, Jobs::new(host.db.clone(), leads.clone()))
         .on(
             crate::service::LAPSE,
             crate::service::Lapse(leads.weights().clone()),

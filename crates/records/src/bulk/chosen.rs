@@ -34,6 +34,7 @@ impl Chosen {
             search,
             all,
             params: _,
+            wait_seconds: _,
         } = request;
         let matching = !filter.trim().is_empty() || !search.trim().is_empty();
         match (!ids.is_empty(), matching, *all) {

@@ -2,12 +2,15 @@
 //!
 //! The records are named by their ids, by what a list would find, or all. They are dealt with batch by batch, each in a
 //! transaction of its own: locked in one statement, judged one by one, written, remembered and told in one statement. What
-//! can't be changed is told with its reason and stops no other.
+//! can't be changed is told with its reason and stops no other. Many more than an answer is sure to come in time for are a
+//! job, which goes on when nobody waits for it any more.
 
 mod action;
+mod background;
+mod batch;
 mod chosen;
+mod job;
 
-use std::collections::HashMap;
 use std::future::Future;
 
 use kontor_chassis::error::{Error, FieldErrors};
@@ -17,13 +20,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::action::Action;
+use self::batch::Work;
 use crate::cell::Choice;
-use crate::merge;
 use crate::record::Record;
 use crate::refs::{self, Lookup};
 use crate::transfer::{Candidate, Importer};
-use crate::write::{self, Change, Pair};
 
+pub use self::background::{JOBS, Jobs, goes_on, progress};
+
+/// More records than this are a job.
+const AT_ONCE: usize = 10_000;
 /// Records of a batch.
 const BATCH: usize = 1_000;
 /// Failures that an answer names; the rest are counted.
@@ -107,7 +113,8 @@ pub trait Actor: Importer {
     }
 }
 
-/// Does an action to every record that it names.
+/// Does an action to every record that it names. More than 10,000 are a [job](Jobs), whose answer comes when it has ended or
+/// when `wait_seconds` are over.
 ///
 /// # Errors
 /// Forbidden without the right at all; Invalid names every bad field, also when no records are named; Refused for an
@@ -125,6 +132,7 @@ pub async fn run<A: Actor>(
     let (permission, _) = action.as_ref().map_or(("update", ""), Action::terms::<A>);
     caller.require(kind.permission(permission))?;
     let chosen = chosen::Chosen::of(&request, &mut errors);
+    let patience = background::patience(&request, &mut errors);
     errors.into_result()?;
     let (Some(action), Some(chosen)) = (action, chosen) else {
         return Err(Error::internal("a bulk action without an error"));
@@ -134,6 +142,9 @@ pub async fn run<A: Actor>(
     let ids = chosen
         .ids::<A::Record>(&mut tx, caller, action.restores())
         .await?;
+    if ids.len() > AT_ONCE {
+        return background::run(db, actor, tx, caller, (request, ids, patience), now).await;
+    }
     // A name that was looked up is remembered.
     tx.commit().await?;
     let mut failures = Vec::new();
@@ -153,6 +164,7 @@ pub async fn run<A: Actor>(
         succeeded: count(ids.len() - failures.len()),
         failed: count(failures.len()),
         failures: failures.into_iter().take(TOLD).map(failure).collect(),
+        job: None,
     })
 }
 
@@ -161,113 +173,6 @@ fn failure((id, error): (Uuid, Error)) -> BulkFailure {
         id: id.to_string(),
         code: error.code().to_owned(),
         message: error.detail().to_owned(),
-    }
-}
-
-/// An action on its way through the batches.
-struct Work<'w, A: Actor> {
-    db: &'w Db,
-    actor: &'w A,
-    caller: &'w Caller,
-    action: &'w Action<A::Step>,
-    now: OffsetDateTime,
-}
-
-impl<A: Actor> Work<'_, A> {
-    /// One batch; answers the records that could not be changed, in the order of the ids.
-    async fn batch(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Error)>, Error> {
-        if let Action::Own(step) = self.action
-            && let Some(refused) = self.actor.take_alone(self.caller, self.now, step, ids).await
-        {
-            return Ok(refused);
-        }
-        let mut tx = self.db.begin(self.caller).await?;
-        let (mut batch, mut refused) = self.lock(&mut tx, ids).await?;
-        let taken = self.take(&mut tx, &mut batch).await?;
-        split(&mut batch, &mut refused);
-        if taken == Taken::Changed && !batch.is_empty() {
-            self.actor
-                .complete(&mut tx, self.caller, self.now, &mut batch)
-                .await?;
-            split(&mut batch, &mut refused);
-        }
-        if taken != Taken::Written {
-            let (_, verb) = self.action.terms::<A>();
-            let change = Change::new(self.caller, self.now, verb);
-            let pairs = batch.into_iter().filter_map(pair).collect();
-            refused.extend(write::update_each(&mut tx, pairs, &change).await?);
-        }
-        tx.commit().await?;
-        Ok(ids
-            .iter()
-            .filter_map(|id| refused.remove(id).map(|error| (*id, error)))
-            .collect())
-    }
-
-    /// The records that are there and may be changed, and why the others may not.
-    async fn lock(
-        &self,
-        tx: &mut TenantTx,
-        ids: &[Uuid],
-    ) -> Result<(Vec<Candidate<A::Record>>, HashMap<Uuid, Error>), Error> {
-        let kind = A::Record::description();
-        let (action, _) = self.action.terms::<A>();
-        let found = write::lock_for::<A::Record>(tx, self.caller, ids, action).await?;
-        let mut refused: HashMap<Uuid, Error> =
-            ids.iter().map(|id| (*id, Error::not_found(kind.one))).collect();
-        let mut batch = Vec::with_capacity(found.len());
-        for (record, reached) in found {
-            if record.deleted_at().is_some() && !self.action.restores() {
-                continue;
-            }
-            if reached {
-                refused.remove(&record.id());
-                batch.push(Candidate::of(record.clone(), record, true));
-            } else {
-                refused.insert(record.id(), Error::forbidden(kind.permission(action)));
-            }
-        }
-        Ok((batch, refused))
-    }
-
-    /// Changes the candidates, or tells them why not.
-    async fn take(&self, tx: &mut TenantTx, batch: &mut Vec<Candidate<A::Record>>) -> Result<Taken, Error> {
-        let (actor, caller, now) = (self.actor, self.caller, self.now);
-        match self.action {
-            Action::AssignOwner(_) | Action::AddTags(_) | Action::RemoveTags(_) => {
-                for candidate in batch {
-                    self.action.apply(candidate);
-                }
-                Ok(Taken::Changed)
-            }
-            Action::Delete => {
-                for candidate in batch {
-                    match actor.may_delete(&candidate.record) {
-                        Ok(()) => candidate.record.set_deleted_at(Some(now)),
-                        Err(error) => refuse(candidate, &error),
-                    }
-                }
-                Ok(Taken::Settled)
-            }
-            Action::Restore => {
-                batch.retain(|candidate| candidate.record.deleted_at().is_some());
-                let ids: Vec<Uuid> = batch.iter().map(|candidate| candidate.record.id()).collect();
-                let merged = merge::merged_among::<A::Record>(tx, caller.company_id(), &ids).await?;
-                for candidate in batch.iter_mut() {
-                    match merged.get(&candidate.record.id()) {
-                        Some(error) => refuse(candidate, error),
-                        None => candidate.record.set_deleted_at(None),
-                    }
-                }
-                batch.sort_by_key(|candidate| !candidate.errors.is_empty());
-                let back = batch.partition_point(|candidate| candidate.errors.is_empty());
-                if back > 0 {
-                    actor.restoring(tx, caller, now, &mut batch[..back]).await?;
-                }
-                Ok(Taken::Settled)
-            }
-            Action::Own(step) => actor.take(tx, caller, now, step, batch).await,
-        }
     }
 }
 
@@ -305,25 +210,4 @@ pub fn refuse<R>(candidate: &mut Candidate<R>, error: &Error) {
     candidate
         .errors
         .push("", error.code().to_owned(), error.detail().to_owned());
-}
-
-/// Takes out the candidates that were refused.
-fn split<R: Record>(batch: &mut Vec<Candidate<R>>, refused: &mut HashMap<Uuid, Error>) {
-    let (good, bad) = std::mem::take(batch)
-        .into_iter()
-        .partition(|candidate| candidate.errors.is_empty());
-    *batch = good;
-    let bad: Vec<Candidate<R>> = bad;
-    for candidate in bad {
-        let error = candidate.errors.into_error(kontor_chassis::Kind::Refused);
-        refused.insert(candidate.record.id(), error);
-    }
-}
-
-fn pair<R>(candidate: Candidate<R>) -> Option<Pair<R>> {
-    let Candidate { record, before, .. } = candidate;
-    before.map(|before| Pair {
-        before,
-        after: record,
-    })
 }

@@ -16,6 +16,7 @@
 ///     restore_note: RestoreNoteRequest -> RestoreNoteResponse,
 ///     assign_note_owner: AssignNoteOwnerRequest -> AssignNoteOwnerResponse,
 ///     bulk_action_notes: BulkActionNotesRequest -> BulkActionNotesResponse,
+///     get_note_bulk_action: GetNoteBulkActionRequest -> GetNoteBulkActionResponse,
 /// }
 /// ```
 #[macro_export]
@@ -30,7 +31,8 @@ macro_rules! record_rpcs {
         $delete:ident : $delete_request:ident,
         $restore:ident : $restore_request:ident -> $restore_response:ident,
         $assign:ident : $assign_request:ident -> $assign_response:ident,
-        $bulk:ident : $bulk_request:ident -> $bulk_response:ident $(,)?
+        $bulk:ident : $bulk_request:ident -> $bulk_response:ident,
+        $progress:ident : $progress_request:ident -> $progress_response:ident $(,)?
         $(; $($more:tt)*)?
     ) => {
         const _: () = {
@@ -38,7 +40,7 @@ macro_rules! record_rpcs {
             use $crate::export::tonic::{self, Request, Response, Status};
             use $crate::export::{Caller, OffsetDateTime};
             use $crate::keep::{self, Keeper, Revision};
-            use $crate::{Record, bulk, query};
+            use $crate::{Record, bulk, query, transfer::started};
 
             #[tonic::async_trait]
             impl $service for $grpc {
@@ -164,7 +166,19 @@ macro_rules! record_rpcs {
                     let cases = &self.$cases;
                     let result =
                         bulk::run(cases.db(), cases, &caller, action, OffsetDateTime::now_utc()).await?;
-                    Ok(Response::new(contract::$bulk_response {
+                    let goes_on = bulk::goes_on(&result);
+                    let result = Some(result);
+                    Ok(started(contract::$bulk_response { result }, goes_on))
+                }
+
+                async fn $progress(
+                    &self,
+                    request: Request<contract::$progress_request>,
+                ) -> Result<Response<contract::$progress_response>, Status> {
+                    let caller = Caller::of(&request)?;
+                    let id = &request.get_ref().id;
+                    let result = bulk::progress(self.$cases.db(), &self.$cases, &caller, id).await?;
+                    Ok(Response::new(contract::$progress_response {
                         result: Some(result),
                     }))
                 }

@@ -69,7 +69,7 @@ impl Actor for Scoring {
     }
 }
 
-async fn run(world: &World, caller: &Caller, action: BulkAction) -> Result<BulkResult, Error> {
+pub(crate) async fn run(world: &World, caller: &Caller, action: BulkAction) -> Result<BulkResult, Error> {
     bulk::run(&world.db, &Scoring::default(), caller, action, world.now).await
 }
 
@@ -93,7 +93,7 @@ fn tags(words: &[&str]) -> BulkParams {
     }
 }
 
-fn counts(result: &BulkResult) -> (i64, i64, i64) {
+pub(crate) fn counts(result: &BulkResult) -> (i64, i64, i64) {
     (result.matched, result.succeeded, result.failed)
 }
 
@@ -315,21 +315,28 @@ async fn rights_are_asked_for_every_record() {
     assert_eq!(error.kind(), Kind::Forbidden, "before the body is looked at");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_records_change_in_one_call() {
-    let world = World::new().await;
-    let rows: String = (0..10_000).map(|n| format!("P{n}\n")).collect();
+/// Makes so many leads.
+pub(crate) async fn many(world: &World, count: usize) {
+    let rows: String = (0..count).map(|n| format!("P{n}\n")).collect();
     let options = kontor_proto::records::v1::ImportOptions {
         skip_duplicates: Some(false),
         ..Default::default()
     };
-    crate::importing::import(&world, options, format!("last_name\n{rows}")).await;
+    crate::importing::import(world, options, format!("last_name\n{rows}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_records_change_in_one_call() {
+    let world = World::new().await;
+    many(&world, 10_000).await;
     let all = BulkAction {
         action: "qualify".into(),
         all: true,
         ..Default::default()
     };
-    assert_eq!(counts(&done(&world, all).await), (10_000, 10_000, 0));
+    let result = done(&world, all).await;
+    assert_eq!(counts(&result), (10_000, 10_000, 0));
+    assert_eq!(result.job, None, "no job is needed");
     let qualified =
         "select count(*) from leads.leads where company_id = $1 and status = 'qualified' and version = 2";
     assert_eq!(number(&world, qualified).await, 10_000);

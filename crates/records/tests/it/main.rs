@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bulk;
+mod bulk_jobs;
 mod exporting;
 mod filtering;
 mod handing_over;

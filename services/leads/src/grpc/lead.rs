@@ -16,7 +16,8 @@ record_rpcs! {
     delete_lead: DeleteLeadRequest,
     restore_lead: RestoreLeadRequest -> RestoreLeadResponse,
     assign_lead_owner: AssignLeadOwnerRequest -> AssignLeadOwnerResponse,
-    bulk_action_leads: BulkActionLeadsRequest -> BulkActionLeadsResponse;
+    bulk_action_leads: BulkActionLeadsRequest -> BulkActionLeadsResponse,
+    get_lead_bulk_action: GetLeadBulkActionRequest -> GetLeadBulkActionResponse;
 
     async fn start_lead(&self, request: Request<v1::StartLeadRequest>) -> Answer<v1::StartLeadResponse> {
         let caller = Caller::of(&request)?;
