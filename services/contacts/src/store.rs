@@ -133,48 +133,48 @@ pub async fn primaries_of(
     .await
 }
 
-/// Contacts that a person may take for this one: same e-mail address, same telephone number, same name; the best five.
+/// Contacts that a person may take for this one, whatever they are called.
+pub const CANDIDATES: &str = "select id, reason, score
+    from (
+        select distinct on (c.id) c.id, m.reason, m.score
+        from contacts.contacts as c
+        cross join lateral (
+            values
+                ('email', 1::float8, c.email_key = lower($2)),
+                (
+                    'phone',
+                    0.7::float8,
+                    regexp_replace(c.phone, '[^0-9]', '', 'g') in ($3, $4)
+                    or regexp_replace(c.mobile, '[^0-9]', '', 'g') in ($3, $4)
+                )
+        ) as m (reason, score, fits)
+        where c.company_id = $1
+          and c.deleted_at is null
+          and (c.email_key = lower($2) or c.search like '% ' || $3 || '%' or c.search like '% ' || $4 || '%')
+          and m.fits
+        order by c.id, m.score desc
+    ) as found
+    order by score desc, id
+    limit 5";
+
+/// Contacts that a person may take for this one: same e-mail address, same telephone number; the best five.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn candidates(
     conn: &mut PgConnection,
     company: Uuid,
-    full_name: &str,
     email: Option<&str>,
     phones: [Option<&str>; 2],
 ) -> Result<Vec<Candidate>, sqlx::Error> {
-    let phones: Vec<String> = phones.into_iter().flatten().filter_map(digits).collect();
-    sqlx::query_as(
-        "select id, reason, score
-         from (
-             select distinct on (c.id) c.id, m.reason, m.score
-             from contacts.contacts as c
-             cross join lateral (
-                 values
-                     ('email', 1::float8, lower(c.email) = lower($2)),
-                     (
-                         'phone',
-                         0.7::float8,
-                         regexp_replace(c.phone, '[^0-9]', '', 'g') = any($3)
-                         or regexp_replace(c.mobile, '[^0-9]', '', 'g') = any($3)
-                     ),
-                     ('name', 0.6::float8, lower(c.full_name) = lower($4))
-             ) as m (reason, score, fits)
-             where c.company_id = $1
-               and c.deleted_at is null
-               and m.fits
-             order by c.id, m.score desc
-         ) as found
-         order by score desc, id
-         limit 5",
-    )
-    .bind(company)
-    .bind(email)
-    .bind(phones)
-    .bind(full_name)
-    .fetch_all(conn)
-    .await
+    let [phone, mobile] = phones.map(|phone| phone.and_then(digits));
+    sqlx::query_as(CANDIDATES)
+        .bind(company)
+        .bind(email)
+        .bind(phone)
+        .bind(mobile)
+        .fetch_all(conn)
+        .await
 }
 
 /// The digits of a telephone number, when they are enough to tell one from another.

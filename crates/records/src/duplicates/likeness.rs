@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::profile::{Profile, same_phone};
 
 /// Words that say little about which one it is.
-const LITTLE: [&str; 24] = [
+pub(super) const LITTLE: [&str; 24] = [
     "the", "of", "and", "a", "an", "de", "la", "le", "el", "il", "at", "on", "in", "der", "die", "das", "y",
     "et", "und", "du", "des", "les", "los", "las",
 ];
@@ -175,7 +175,7 @@ fn by_name(a: &Profile, exact: bool, employer: bool, elsewhere: u8) -> f64 {
 }
 
 /// How alike two names are: as a whole, and by their words in any order, the smaller set within the larger.
-fn names(a: &Profile, b: &Profile, weights: &Weights) -> f64 {
+pub(super) fn names(a: &Profile, b: &Profile, weights: &Weights) -> f64 {
     if a.key.is_empty() || b.key.is_empty() {
         return 0.0;
     }

@@ -3,13 +3,15 @@
 //! Every record becomes a [`Profile`](profile::Profile) of what tells it apart: names, addresses, e-mail, telephone, domain,
 //! read from the fields of the description whose names and kinds say so. [`blocks`] brings together those that share
 //! something rare, so that not every pair has to be looked at; [`likeness`] says how alike a pair is and why. Pairs alike
-//! enough are joined into groups, but for those of which a person said that they are not the same.
+//! enough are joined into groups, but for those of which a person said that they are not the same. Of a record that isn't
+//! there yet, [`similar`] finds those with a name like its.
 
 mod blocks;
 mod groups;
 mod likeness;
 mod place;
 mod profile;
+mod similar;
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -25,6 +27,9 @@ use crate::query::{Selection, page_size};
 use crate::record::Record;
 use crate::write::{self, Which};
 use profile::{Pattern, Profile};
+
+pub use similar::explain_similar;
+pub(crate) use similar::similar;
 
 /// The records of a company that are compared at most, those that changed last.
 const MOST: usize = 50_000;

@@ -25,5 +25,6 @@ pub use list::{Page, list, page, page_size};
 pub use listing::Listing;
 pub use order::Order;
 pub use search::MAKE_SEARCH_INDEXABLE;
+pub(crate) use search::near_any;
 pub use selection::Selection;
 pub use token::{Cursor, Identity};

@@ -61,6 +61,22 @@ pub(crate) fn with_typos(text: &str, condition: &mut Condition) -> String {
     })
 }
 
+/// A word of the record begins like one of these, folded ones, or, of the first one and of long ones, a typo away from it. It
+/// holds for some others too, as it only asks what the index answers by itself, and with few looks at it.
+pub(crate) fn near_any(words: &[&str], condition: &mut Condition) -> String {
+    let patterns: BTreeSet<String> = words
+        .iter()
+        .enumerate()
+        .flat_map(|(at, word)| match pieces(word) {
+            Some(pieces) => pieces.to_vec(),
+            None if at == 0 => neighbours(word).iter().map(|near| format!("% {near}%")).collect(),
+            None => vec![format!("% {word}%")],
+        })
+        .collect();
+    let any: Vec<String> = patterns.iter().map(|pattern| like(pattern, condition)).collect();
+    joined(&any, "or")
+}
+
 fn all(text: &str, condition: &mut Condition, holds: impl Fn(&str, &mut Condition) -> String) -> String {
     let mut words = fold::words(text);
     words.truncate(MOST_WORDS);

@@ -32,6 +32,8 @@ pub trait Participant: Sync {
     type Record: Settle;
     /// The fields of a record that are written into one that is linked.
     const WRITES: &'static [&'static str];
+    /// How well a record of the same name fits, and one whose name is merely like it a bit less; 0 when names say nothing.
+    const BY_NAME: f64 = 0.0;
 
     /// What every request says.
     fn asked(&self) -> Asked<'_>;
@@ -49,7 +51,8 @@ pub trait Participant: Sync {
         wanted: &Self::Record,
     ) -> impl Future<Output = Result<Vec<Uuid>, Error>> + Send;
 
-    /// Records that a person may want to link: those that are the same, and those that look like it, best first.
+    /// Records that a person may want to link: those that are the same, and those that share something with it, best first.
+    /// What has a name like its is found without it: see [`Self::BY_NAME`].
     fn candidates(
         &self,
         tx: &mut TenantTx,

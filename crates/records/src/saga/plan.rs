@@ -1,5 +1,7 @@
 //! What a saga would do, and whether what it did is still as it left it. Nothing is saved here.
 
+use std::collections::HashSet;
+
 use kontor_chassis::{Caller, Db, Error, FieldErrors, Kind, TenantTx};
 use kontor_proto::records::v1::{SagaCandidate, SagaPlan, SagaTouch, SagaWrite};
 use sqlx::PgConnection;
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use super::fill::Written;
 use super::store::{self, Entry};
 use super::{Participant, draft, filled, gone};
+use crate::duplicates;
 use crate::record::Record;
 use crate::write::{self, Which};
 
@@ -57,7 +60,10 @@ pub async fn plan<P: Participant>(
     })
 }
 
-/// The candidates that the caller may read; none for one who may read no such record.
+/// Candidates that are told.
+const TOLD: usize = 5;
+
+/// The candidates that the caller may read, best first; none for one who may read no such record.
 async fn readable<P: Participant>(
     tx: &mut TenantTx,
     caller: &Caller,
@@ -81,6 +87,20 @@ async fn readable<P: Participant>(
             });
         }
     }
+    if P::BY_NAME > 0.0 {
+        for (record, likeness) in duplicates::similar(tx, caller, wanted).await? {
+            shown.push(SagaCandidate {
+                id: record.id().to_string(),
+                name: record.title(),
+                reason: "name".to_owned(),
+                score: (P::BY_NAME * likeness * 100.0).round() / 100.0,
+            });
+        }
+    }
+    shown.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut known = HashSet::new();
+    shown.retain(|candidate| known.insert(candidate.id.clone()));
+    shown.truncate(TOLD);
     Ok(shown)
 }
 

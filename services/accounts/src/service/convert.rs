@@ -46,6 +46,7 @@ impl Step {
 
 impl Participant for Step {
     type Record = Account;
+    const BY_NAME: f64 = 0.8;
     const WRITES: &'static [&'static str] = &[
         "website",
         "phone",

@@ -391,6 +391,56 @@ async fn a_plan_names_who_fits_by_what_and_saves_nothing() {
 }
 
 #[tokio::test]
+async fn a_plan_offers_accounts_whose_name_is_like_the_one_wanted_nearest_first() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for name in [
+        "Umbrela Holdings Ltd",
+        "Umbrella Holdings East",
+        "Holdings of Elbonia",
+        "Umbra",
+    ] {
+        ids.push(world.create(named(name)).await.unwrap().id);
+    }
+    let theirs = World::new().await;
+    theirs.create(named("Umbrella Holdings")).await.unwrap();
+    let gone = world.create(named("Umbrella Holding")).await.unwrap();
+    let delete = v1::DeleteAccountRequest {
+        id: gone.id,
+        etag: String::new(),
+    };
+    answer(AccountService::delete_account(&world.grpc, world.asks(delete)).await).unwrap();
+    let shown = plan(&world, world.asks(()), request("Umbrella Holdings GmbH")).await;
+    assert_eq!(shown.id, None, "what is merely alike is not linked by itself");
+    let fits: Vec<_> = shown
+        .candidates
+        .iter()
+        .map(|fits| (fits.id.as_str(), fits.reason.as_str()))
+        .collect();
+    assert_eq!(fits, [(ids[0].as_str(), "name"), (ids[1].as_str(), "name")]);
+    let scores: Vec<f64> = shown.candidates.iter().map(|fits| fits.score).collect();
+    assert!(
+        scores.iter().all(|score| (0.65..0.8).contains(score)),
+        "less than one of the same name: {scores:?}"
+    );
+
+    for n in 0..7 {
+        world
+            .create(named(&format!("Umbrella Holdings {n}")))
+            .await
+            .unwrap();
+    }
+    let same = world.create(named("UMBRELLA Holdings Inc")).await.unwrap();
+    let shown = plan(&world, world.asks(()), request("Umbrella Holdings GmbH")).await;
+    assert_eq!(shown.candidates.len(), 5, "no more than a person looks at");
+    assert_eq!(
+        (&shown.candidates[0].id, shown.candidates[0].score),
+        (&same.id, 0.95)
+    );
+    assert_eq!(shown.id.as_ref(), Some(&same.id));
+}
+
+#[tokio::test]
 async fn what_stands_in_the_way_of_taking_back_is_named() {
     let world = World::new().await;
     let request = request("Blocked");

@@ -2,6 +2,7 @@
 //! service's own login role.
 
 use kontor_accounts::model::Account;
+use kontor_records::duplicates::explain_similar;
 use kontor_testbed::plans::{self, list, use_indexes};
 use uuid::Uuid;
 
@@ -44,4 +45,28 @@ async fn no_list_and_no_search_reads_the_whole_table() {
         ("one territory", list("", &[("territory_id", &some)], "")),
     ];
     use_indexes::<Account>(world.db(), &callers, &lists).await;
+}
+
+#[tokio::test]
+async fn accounts_of_a_like_name_are_found_without_reading_the_others() {
+    let world = World::new().await;
+    crowd(&world).await;
+    let mut tx = world.begin().await;
+    let named = "select id from accounts.accounts where company_id = $1 and name = 'Name 7771'";
+    let id: Uuid = sqlx::query_scalar(named)
+        .bind(world.company)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    let mut wanted: Account = kontor_records::write::get(&mut tx, &world.caller(), id)
+        .await
+        .unwrap();
+    for name in ["Naem7771", "Overseas word777 Partnership"] {
+        wanted.name = name.to_owned();
+        let plan = explain_similar(&mut tx, &world.caller(), &wanted).await.unwrap();
+        assert!(
+            plan.contains("accounts_search") && !plan.contains("Seq Scan on accounts"),
+            "{plan}"
+        );
+    }
 }

@@ -39,6 +39,7 @@ impl Step {
 
 impl Participant for Step {
     type Record = Contact;
+    const BY_NAME: f64 = 0.6;
     const WRITES: &'static [&'static str] = &[
         "email",
         "phone",
@@ -98,7 +99,7 @@ impl Participant for Step {
     async fn candidates(&self, tx: &mut TenantTx, wanted: &Contact) -> Result<Vec<Candidate>, Error> {
         let email = wanted.email.as_deref();
         let phones = [wanted.phone.as_deref(), wanted.mobile.as_deref()];
-        Ok(store::candidates(tx, wanted.company_id, &wanted.full_name, email, phones).await?)
+        Ok(store::candidates(tx, wanted.company_id, email, phones).await?)
     }
 
     fn settle(before: Option<&Contact>, contact: &mut Contact) {

@@ -171,6 +171,29 @@ async fn a_plan_names_contacts_by_address_telephone_and_name() {
 }
 
 #[tokio::test]
+async fn a_plan_offers_contacts_whose_name_is_like_the_one_wanted() {
+    let world = World::new().await;
+    let person = |first: &str, last: &str| v1::Contact {
+        first_name: Some(first.to_owned()),
+        ..named(last)
+    };
+    let alike = world.create(person("Ada", "Lovelance")).await.unwrap();
+    let turned = world.create(person("Lovelace", "Ada")).await.unwrap();
+    for (first, last) in [("Ada", "Byron"), ("Eda", "Hopper"), ("Bob", "Lovelace")] {
+        world.create(person(first, last)).await.unwrap();
+    }
+    let shown = plan(&world, world.asks(()), request(None)).await;
+    let fits: Vec<_> = shown
+        .candidates
+        .iter()
+        .map(|fits| (fits.id.as_str(), fits.reason.as_str()))
+        .collect();
+    assert_eq!(fits, [(turned.id.as_str(), "name"), (alike.id.as_str(), "name")]);
+    assert!(shown.candidates[0].score <= 0.6, "a name says less of a person");
+    assert_eq!(shown.id, None);
+}
+
+#[tokio::test]
 async fn a_contact_that_came_to_the_account_since_stands_in_the_way_and_the_own_one_does_not() {
     let world = World::new().await;
     let request = request(None);

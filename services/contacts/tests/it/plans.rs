@@ -3,7 +3,7 @@
 
 use kontor_contacts::{
     model::Contact,
-    store::{MATCHING, NAME_ACCOUNTS},
+    store::{CANDIDATES, MATCHING, NAME_ACCOUNTS},
 };
 use kontor_testbed::plans::{self, list, use_indexes};
 use uuid::Uuid;
@@ -62,6 +62,26 @@ async fn a_contact_is_matched_by_its_address_without_reading_the_others() {
         .await
         .unwrap();
     assert!(plan.join("\n").contains("contacts_email_key"), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn contacts_that_share_an_address_or_a_number_are_found_without_reading_the_others() {
+    let world = World::new().await;
+    crowd(&world).await;
+    let mut tx = world.begin().await;
+    let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {CANDIDATES}")))
+        .bind(world.company)
+        .bind("somebody@example.com")
+        .bind("15550100")
+        .bind("15550200")
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(
+        plan.contains("contacts_search") && plan.contains("contacts_email_key") && !plan.contains("Seq Scan"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]
