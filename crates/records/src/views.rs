@@ -56,6 +56,7 @@ struct View {
     shown_as: String,
     created_by: Uuid,
     created_at: OffsetDateTime,
+    version: i64,
 }
 
 impl View {
@@ -72,6 +73,7 @@ impl View {
             kind,
             created_by: _,
             created_at: _,
+            etag: _,
         } = message;
         let asks = |field: &str, set: bool| match mask {
             Some(mask) => mask.paths.iter().any(|path| path == field),
@@ -80,7 +82,7 @@ impl View {
         const KNOWN: [&str; 7] = [
             "name", "shared", "filter", "search", "order_by", "columns", "kind",
         ];
-        const READ_ONLY: [&str; 3] = ["id", "created_by", "created_at"];
+        const READ_ONLY: [&str; 4] = ["id", "created_by", "created_at", "etag"];
         for path in mask.iter().flat_map(|mask| &mask.paths) {
             if READ_ONLY.contains(&path.as_str()) {
                 errors.push(path.clone(), "read_only", "Only the server sets this.");
@@ -168,6 +170,7 @@ impl View {
             shown_as,
             created_by,
             created_at,
+            version,
         } = self;
         let column = |Column { field, width }: Column| contract::ViewColumn { field, width };
         contract::View {
@@ -184,6 +187,7 @@ impl View {
                 seconds: created_at.unix_timestamp(),
                 nanos: i32::try_from(created_at.nanosecond()).unwrap_or_default(),
             }),
+            etag: version.to_string(),
         }
     }
 }
@@ -226,7 +230,8 @@ impl<R: Record> Views<R> {
         caller.require(R::description().permission("read"))?;
         let mut tx = self.db.read(caller).await?;
         let views: Vec<View> = sqlx::query_as(
-            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at
+            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at,
+                version
              from views
              where company_id = $1
                and kind = $2
@@ -268,6 +273,7 @@ impl<R: Record> Views<R> {
             created_by: maker,
             // To the microsecond, as the database keeps it.
             created_at: now.replace_nanosecond(now.microsecond() * 1000).unwrap_or(now),
+            version: 1,
         };
         let view = view.patched(message, None, &mut errors);
         let mut tx = self.db.begin(caller).await?;
@@ -282,24 +288,28 @@ impl<R: Record> Views<R> {
     /// Changes a view.
     ///
     /// # Errors
-    /// NotFound, also for one that somebody keeps to themselves; Forbidden for one that another person shares; Invalid as
-    /// [`Self::create`].
+    /// NotFound, also for one that somebody keeps to themselves; Forbidden for one that another person shares; Stale;
+    /// Invalid as [`Self::create`].
     pub async fn update(
         &self,
         caller: &Caller,
         id: &str,
         message: contract::View,
         mask: Option<&FieldMask>,
+        etag: &str,
     ) -> Result<contract::View, Error> {
         let id = parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
-        let before = self.lock(&mut tx, caller, id).await?;
+        let before = self.lock(&mut tx, caller, id, etag).await?;
         let mut errors = FieldErrors::new();
-        let after = before.patched(message, mask, &mut errors);
+        let mut after = before.patched(message, mask, &mut errors);
         let fields = fields::of::<R>(&mut tx, caller.company_id()).await?;
         after.check(caller, &fields, &mut errors)?;
         errors.into_result()?;
-        save(&mut tx, caller.company_id(), R::description().many, &after).await?;
+        if after != before {
+            after.version += 1;
+            save(&mut tx, caller.company_id(), R::description().many, &after).await?;
+        }
         tx.commit().await?;
         Ok(after.into_message())
     }
@@ -308,10 +318,10 @@ impl<R: Record> Views<R> {
     ///
     /// # Errors
     /// As [`Self::update`].
-    pub async fn delete(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+    pub async fn delete(&self, caller: &Caller, id: &str, etag: &str) -> Result<(), Error> {
         let id = parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
-        self.lock(&mut tx, caller, id).await?;
+        self.lock(&mut tx, caller, id, etag).await?;
         sqlx::query("delete from views where company_id = $1 and id = $2")
             .bind(caller.company_id())
             .bind(id)
@@ -321,10 +331,17 @@ impl<R: Record> Views<R> {
     }
 
     /// A view that the caller may change, locked until the transaction ends.
-    async fn lock(&self, tx: &mut PgConnection, caller: &Caller, id: Uuid) -> Result<View, Error> {
+    async fn lock(
+        &self,
+        tx: &mut PgConnection,
+        caller: &Caller,
+        id: Uuid,
+        etag: &str,
+    ) -> Result<View, Error> {
         caller.require(R::description().permission("read"))?;
         let view: Option<View> = sqlx::query_as(
-            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at
+            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at,
+                version
              from views
              where company_id = $1
                and id = $2
@@ -339,7 +356,10 @@ impl<R: Record> Views<R> {
         let is_own = |view: &View| Some(view.created_by) == caller.user_id();
         match view.filter(|view| view.shared || is_own(view)) {
             None => Err(Error::not_found("view")),
-            Some(view) if is_own(&view) || caller.is_service() || caller.role() == ADMIN => Ok(view),
+            Some(view) if is_own(&view) || caller.is_service() || caller.role() == ADMIN => {
+                Error::unless_stale(etag, &view.version.to_string())?;
+                Ok(view)
+            }
             Some(_) => Err(Error::forbidden("the role admin, or to be its maker")),
         }
     }
@@ -348,8 +368,9 @@ impl<R: Record> Views<R> {
 async fn save(conn: &mut PgConnection, company: Uuid, kind: &str, view: &View) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into views
-            (company_id, id, kind, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            (company_id, id, kind, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at,
+             version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          on conflict on constraint views_pk do update
          set name = excluded.name,
             shared = excluded.shared,
@@ -357,7 +378,8 @@ async fn save(conn: &mut PgConnection, company: Uuid, kind: &str, view: &View) -
             search = excluded.search,
             order_by = excluded.order_by,
             columns = excluded.columns,
-            shown_as = excluded.shown_as",
+            shown_as = excluded.shown_as,
+            version = excluded.version",
     )
     .bind(company)
     .bind(view.id)
@@ -371,6 +393,7 @@ async fn save(conn: &mut PgConnection, company: Uuid, kind: &str, view: &View) -
     .bind(&view.shown_as)
     .bind(view.created_by)
     .bind(view.created_at)
+    .bind(view.version)
     .execute(conn)
     .await?;
     Ok(())

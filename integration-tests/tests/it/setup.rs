@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kontor_integration_tests::api::Api;
 use kontor_integration_tests::suite::Suite;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -69,6 +70,7 @@ async fn has_fields_of_its_own(suite: &Suite) {
             .filter(|field| field["built_in"] == false)
             .count();
         assert_eq!(own, 2, "{listed}");
+        guarded(&api, &format!("{fields}tier/"), "label").await;
         assert!(listed["fields"].as_array().unwrap().len() > 10);
 
         let problem = api
@@ -146,6 +148,30 @@ async fn has_fields_of_its_own(suite: &Suite) {
     }
 }
 
+/// A change and a removal that are based on what was there before are refused.
+async fn guarded(api: &Api, path: &str, field: &str) {
+    let change = |value: &str| {
+        api.request(reqwest::Method::PATCH, path)
+            .json(&json!({field: value}))
+    };
+    let before = api.send(change("Before")).await;
+    let etag = before.header("etag").unwrap().to_owned();
+    let before = before.expect(200);
+    assert_eq!(etag, format!("\"{}\"", before["etag"].as_str().unwrap()));
+    api.send(change("Now").header("if-match", &etag))
+        .await
+        .expect(200);
+    let stale = api.send(change("Then").header("if-match", &etag)).await;
+    stale.problem(412, "stale_etag");
+    let stale = api
+        .send(
+            api.request(reqwest::Method::DELETE, path)
+                .header("if-match", &etag),
+        )
+        .await;
+    stale.problem(412, "stale_etag");
+}
+
 async fn has_views(suite: &Suite) {
     let api = suite.api().company().await;
     for (kind, _) in kinds() {
@@ -175,7 +201,8 @@ async fn has_views(suite: &Suite) {
             (&patched["name"], &patched["filter"], &patched["columns"]),
             (&json!("Ours"), &json!("tags:vip"), &json!([]))
         );
-        assert_eq!(api.get(&views).await.expect(200)["views"], json!([patched]));
+        assert_ne!(patched["etag"], made["etag"]);
+        guarded(&api, &path, "name").await;
         suite
             .api()
             .company()

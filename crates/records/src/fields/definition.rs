@@ -58,6 +58,8 @@ pub struct Definition {
     pub required: bool,
     /// Its place in forms, from 0.
     pub position: i32,
+    /// Counts up with every change; the etag.
+    pub version: i64,
 }
 
 impl Definition {
@@ -72,6 +74,7 @@ impl Definition {
             required,
             position: asked,
             built_in,
+            etag: _,
         } = message;
         if built_in {
             errors.push("built_in", "read_only", "Only the server sets this.");
@@ -102,6 +105,7 @@ impl Definition {
             choices: Vec::new(),
             required,
             position: if asked == 0 { position } else { asked },
+            version: 1,
         };
         definition.choose(choices, errors);
         definition.check(errors);
@@ -123,6 +127,7 @@ impl Definition {
             required,
             position,
             built_in: _,
+            etag: _,
         } = message;
         let asked: Vec<&str> = match mask {
             Some(mask) => mask.paths.iter().map(String::as_str).collect(),
@@ -150,6 +155,7 @@ impl Definition {
                 "key" => fixed("key", key == self.key, errors),
                 "type" => fixed("type", FieldType::from_number(r#type) == Some(self.kind), errors),
                 "built_in" => fixed("built_in", false, errors),
+                "etag" => errors.push("etag", "read_only", "Only the server sets this."),
                 "label" => label.trim().clone_into(&mut after.label),
                 "choices" => chosen = Some(choices.clone()),
                 "required" => after.required = required,
@@ -310,6 +316,7 @@ impl Definition {
             choices,
             required,
             position,
+            version,
         } = self;
         contract::FieldDefinition {
             key,
@@ -319,6 +326,7 @@ impl Definition {
             required,
             position,
             built_in: false,
+            etag: Some(version.to_string()),
         }
     }
 }
@@ -350,6 +358,7 @@ pub(super) fn built_in(leaf: &Leaf, position: usize) -> Option<contract::FieldDe
         required: leaf.required,
         position: i32::try_from(position).unwrap_or(i32::MAX),
         built_in: true,
+        etag: None,
     })
 }
 

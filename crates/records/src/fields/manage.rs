@@ -94,13 +94,14 @@ impl<R: Record> OwnFields<R> {
     /// Changes a field. Its key and type stay. What records have stays as it is, also a word that is no choice any more.
     ///
     /// # Errors
-    /// NotFound; Invalid names every bad part.
+    /// NotFound, Stale; Invalid names every bad part.
     pub async fn update(
         &self,
         caller: &Caller,
         key: &str,
         message: FieldDefinition,
         mask: Option<&FieldMask>,
+        etag: &str,
     ) -> Result<FieldDefinition, Error> {
         caller.require(MANAGE)?;
         let (kind, company) = (R::description(), caller.company_id());
@@ -108,10 +109,12 @@ impl<R: Record> OwnFields<R> {
         let before = store::lock(&mut tx, company, kind.many, key)
             .await?
             .ok_or_else(|| missing::<R>(key))?;
+        Error::unless_stale(etag, &before.version.to_string())?;
         let mut errors = FieldErrors::new();
-        let after = before.patched(message, mask, &mut errors);
+        let mut after = before.patched(message, mask, &mut errors);
         errors.into_result()?;
         if after != before {
+            after.version += 1;
             store::save(&mut tx, company, kind.many, &after).await?;
             note::<R>(&mut tx, caller, "updated", &after).await?;
             tx.commit().await?;
@@ -123,14 +126,15 @@ impl<R: Record> OwnFields<R> {
     /// Removes a field and its values.
     ///
     /// # Errors
-    /// NotFound.
-    pub async fn delete(&self, caller: &Caller, key: &str) -> Result<(), Error> {
+    /// NotFound, Stale.
+    pub async fn delete(&self, caller: &Caller, key: &str, etag: &str) -> Result<(), Error> {
         caller.require(MANAGE)?;
         let (kind, company) = (R::description(), caller.company_id());
         let mut tx = self.db.begin(caller).await?;
         let definition = store::lock(&mut tx, company, kind.many, key)
             .await?
             .ok_or_else(|| missing::<R>(key))?;
+        Error::unless_stale(etag, &definition.version.to_string())?;
         store::remove(&mut tx, company, kind.many, kind.table, key).await?;
         note::<R>(&mut tx, caller, "deleted", &definition).await?;
         tx.commit().await?;

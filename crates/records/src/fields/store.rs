@@ -15,7 +15,7 @@ pub(super) async fn all(
     kind: &str,
 ) -> Result<Vec<Definition>, Error> {
     let rows = sqlx::query(
-        "select key, label, type, choices, required, position
+        "select key, label, type, choices, required, position, version
          from field_definitions
          where company_id = $1
            and kind = $2
@@ -36,7 +36,7 @@ pub(super) async fn lock(
     key: &str,
 ) -> Result<Option<Definition>, Error> {
     let row = sqlx::query(
-        "select key, label, type, choices, required, position
+        "select key, label, type, choices, required, position, version
          from field_definitions
          where company_id = $1
            and kind = $2
@@ -61,6 +61,7 @@ fn read(row: &PgRow) -> Result<Definition, Error> {
         choices: row.try_get("choices")?,
         required: row.try_get("required")?,
         position: row.try_get("position")?,
+        version: row.try_get("version")?,
     })
 }
 
@@ -87,14 +88,15 @@ pub(super) async fn save(
         "with told as (
             select pg_notify(current_schema() || '_fields', $1::text)
          )
-         insert into field_definitions (company_id, kind, key, label, type, choices, required, position)
-         select $1, $2, $3, $4, $5, $6, $7, $8
+         insert into field_definitions (company_id, kind, key, label, type, choices, required, position, version)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9
          from told
          on conflict on constraint field_definitions_pk do update
          set label = excluded.label,
             choices = excluded.choices,
             required = excluded.required,
-            position = excluded.position",
+            position = excluded.position,
+            version = excluded.version",
     )
     .bind(company)
     .bind(kind)
@@ -104,6 +106,7 @@ pub(super) async fn save(
     .bind(&definition.choices)
     .bind(definition.required)
     .bind(definition.position)
+    .bind(definition.version)
     .execute(conn)
     .await?;
     Ok(())

@@ -70,10 +70,11 @@ macro_rules! setup_rpcs {
                         id,
                         view,
                         update_mask,
+                        etag,
                     } = request.into_inner();
                     let (views, view) = (self.$cases.views(), view.unwrap_or_default());
                     let view = views
-                        .update(&caller, &id, view, update_mask.as_ref())
+                        .update(&caller, &id, view, update_mask.as_ref(), &etag)
                         .await?;
                     Ok(Response::new(contract::$update_view_response {
                         view: Some(view),
@@ -86,7 +87,8 @@ macro_rules! setup_rpcs {
                 ) -> Result<Response<()>, Status> {
                     let caller = Caller::of(&request)?;
                     let views = self.$cases.views();
-                    views.delete(&caller, &request.get_ref().id).await?;
+                    let contract::$delete_view_request { id, etag } = request.into_inner();
+                    views.delete(&caller, &id, &etag).await?;
                     Ok(Response::new(()))
                 }
 
@@ -120,10 +122,11 @@ macro_rules! setup_rpcs {
                         key,
                         field,
                         update_mask,
+                        etag,
                     } = request.into_inner();
                     let (fields, field) = (self.$cases.fields(), field.unwrap_or_default());
                     let field = fields
-                        .update(&caller, &key, field, update_mask.as_ref())
+                        .update(&caller, &key, field, update_mask.as_ref(), &etag)
                         .await?;
                     Ok(Response::new(contract::$update_field_response {
                         field: Some(field),
@@ -136,7 +139,8 @@ macro_rules! setup_rpcs {
                 ) -> Result<Response<()>, Status> {
                     let caller = Caller::of(&request)?;
                     let fields = self.$cases.fields();
-                    fields.delete(&caller, &request.get_ref().key).await?;
+                    let contract::$delete_field_request { key, etag } = request.into_inner();
+                    fields.delete(&caller, &key, &etag).await?;
                     Ok(Response::new(()))
                 }
             }

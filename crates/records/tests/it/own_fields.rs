@@ -1,6 +1,6 @@
 //! Fields that a company defines itself.
 
-use kontor_chassis::{Error, FieldErrors};
+use kontor_chassis::{Error, FieldErrors, Kind};
 use kontor_proto::records::v1::{FieldDefinition, FieldType, ListQuery};
 use kontor_records::Record as _;
 use kontor_records::fields::{self, OwnFields};
@@ -303,6 +303,7 @@ async fn definitions_are_judged_and_keep_key_and_type() {
             "tier",
             changed.clone(),
             Some(&mask(&["label", "choices", "key", "type"])),
+            "",
         )
         .await
         .unwrap();
@@ -316,6 +317,7 @@ async fn definitions_are_judged_and_keep_key_and_type() {
             "tier",
             field("other", FieldType::Date),
             Some(&mask(&["key", "type", "built_in", "x"])),
+            "",
         )
         .await
         .unwrap_err();
@@ -329,7 +331,7 @@ async fn definitions_are_judged_and_keep_key_and_type() {
         ])
     );
     let error = fields
-        .update(&world.admin, "industry", changed, None)
+        .update(&world.admin, "industry", changed, None, "")
         .await
         .unwrap_err();
     assert_eq!(error.code(), "built_in_field");
@@ -366,7 +368,7 @@ async fn built_in_fields_are_listed_and_marked() {
 #[tokio::test]
 async fn a_removed_field_takes_its_values_along_and_may_come_back_as_something_else() {
     let world = listed().await;
-    own(&world).delete(&world.admin, "size").await.unwrap();
+    own(&world).delete(&world.admin, "size", "").await.unwrap();
     let error = world.list(query("custom_fields.size > 1")).await.unwrap_err();
     assert_eq!(error.fields()[0].code, "unknown_field");
     let page = world.list(ListQuery::default()).await.unwrap();
@@ -378,8 +380,36 @@ async fn a_removed_field_takes_its_values_along_and_may_come_back_as_something_e
         .unwrap();
     world.make(with("large", &json!({"size": "XL"}))).await;
     assert_eq!(world.names(query("custom_fields.size = xl")).await, ["large"]);
-    let error = own(&world).delete(&world.admin, "gone").await.unwrap_err();
+    let error = own(&world).delete(&world.admin, "gone", "").await.unwrap_err();
     assert_eq!(error.code(), "not_found");
+}
+
+#[tokio::test]
+async fn a_field_that_was_changed_meanwhile_is_not_changed_by_what_was_read_before() {
+    let world = World::new().await;
+    let (fields, admin) = (own(&world), &world.admin);
+    let made = fields
+        .create(admin, field("tier", FieldType::Text))
+        .await
+        .unwrap();
+    let etag = made.etag.clone().unwrap();
+    let called = |label: &str| FieldDefinition {
+        label: label.into(),
+        ..FieldDefinition::default()
+    };
+    let first = fields
+        .update(admin, "tier", called("First"), None, &etag)
+        .await
+        .unwrap();
+    let stale = fields.update(admin, "tier", called("Second"), None, &etag).await;
+    assert_eq!(stale.unwrap_err().kind(), Kind::Stale);
+    let stale = fields.delete(admin, "tier", &etag).await.unwrap_err();
+    assert_eq!(stale.kind(), Kind::Stale);
+    let listed = fields.list(admin).await.unwrap();
+    let kept = listed.iter().find(|field| field.key == "tier");
+    assert_eq!(kept, Some(&first));
+    assert!(listed.iter().all(|field| field.built_in == field.etag.is_none()));
+    fields.delete(admin, "tier", &first.etag.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -389,7 +419,11 @@ async fn fields_are_a_company_s_own_and_their_keepers_to_change() {
     let error = create(&other, json!({"size": 1})).await.unwrap_err();
     assert_eq!(faults(&error), pairs(&[("custom_fields.size", "unknown_field")]));
     assert_eq!(
-        own(&other).delete(&other.admin, "size").await.unwrap_err().code(),
+        own(&other)
+            .delete(&other.admin, "size", "")
+            .await
+            .unwrap_err()
+            .code(),
         "not_found"
     );
     let reader = world.person(&["leads:read", "fields:read"]);
@@ -399,7 +433,7 @@ async fn fields_are_a_company_s_own_and_their_keepers_to_change() {
             .create(&reader, field("x", FieldType::Text))
             .await
             .unwrap_err(),
-        own(&world).delete(&reader, "size").await.unwrap_err(),
+        own(&world).delete(&reader, "size", "").await.unwrap_err(),
     ] {
         assert_eq!(error.code(), "forbidden");
     }

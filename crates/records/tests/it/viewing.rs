@@ -1,7 +1,7 @@
 //! Saved views.
 
 use kontor_chassis::caller::Permissions;
-use kontor_chassis::{Caller, Error};
+use kontor_chassis::{Caller, Error, Kind};
 use kontor_proto::records::v1::{View, ViewColumn, ViewKind};
 use kontor_records::views::Views;
 use prost_types::FieldMask;
@@ -67,21 +67,22 @@ async fn a_view_is_kept_as_it_was_saved_and_changed_by_its_mask() {
     };
     let paths = mask(&["name", "filter", "columns"]);
     let after = views(&world)
-        .update(&world.admin, &made.id, change, Some(&paths))
+        .update(&world.admin, &made.id, change, Some(&paths), "")
         .await
         .unwrap();
     let expected = View {
         name: "Cold ones".into(),
         filter: String::new(),
         columns: Vec::new(),
+        etag: "2".into(),
         ..made.clone()
     };
     assert_eq!(after, expected);
-    views(&world).delete(&world.admin, &made.id).await.unwrap();
+    views(&world).delete(&world.admin, &made.id, "").await.unwrap();
     assert!(names(&world, &world.admin).await.is_empty());
     assert_eq!(
         views(&world)
-            .delete(&world.admin, &made.id)
+            .delete(&world.admin, &made.id, "")
             .await
             .unwrap_err()
             .code(),
@@ -132,7 +133,7 @@ async fn what_cannot_be_listed_cannot_be_saved() {
     };
     let paths = mask(&["filter", "id", "unheard"]);
     let error = views(&world)
-        .update(&world.admin, &made.id, wrong, Some(&paths))
+        .update(&world.admin, &made.id, wrong, Some(&paths), "")
         .await
         .unwrap_err();
     assert_eq!(
@@ -175,12 +176,16 @@ async fn a_view_is_its_maker_s_and_a_shared_one_everybody_s_to_see() {
     assert_eq!(names(&world, &maker).await, ["Own", "Shared"]);
     assert_eq!(names(&world, &reader).await, ["Shared"]);
     assert_eq!(
-        views(&world).delete(&reader, &own.id).await.unwrap_err().code(),
+        views(&world)
+            .delete(&reader, &own.id, "")
+            .await
+            .unwrap_err()
+            .code(),
         "not_found"
     );
     assert_eq!(
         views(&world)
-            .delete(&reader, &shared.id)
+            .delete(&reader, &shared.id, "")
             .await
             .unwrap_err()
             .code(),
@@ -198,7 +203,7 @@ async fn a_view_is_its_maker_s_and_a_shared_one_everybody_s_to_see() {
     );
     let paths = mask(&["shared"]);
     let private = views(&world)
-        .update(&boss, &shared.id, View::default(), Some(&paths))
+        .update(&boss, &shared.id, View::default(), Some(&paths), "")
         .await
         .unwrap();
     assert_eq!(private.created_by, shared.created_by);
@@ -209,10 +214,40 @@ async fn a_view_is_its_maker_s_and_a_shared_one_everybody_s_to_see() {
     assert!(names(&other, &other.admin).await.is_empty());
     assert_eq!(
         views(&other)
-            .delete(&other.admin, &own.id)
+            .delete(&other.admin, &own.id, "")
             .await
             .unwrap_err()
             .code(),
         "not_found"
     );
+}
+
+#[tokio::test]
+async fn a_view_that_was_changed_meanwhile_is_not_changed_by_what_was_read_before() {
+    let world = World::new().await;
+    let (views, admin) = (views(&world), &world.admin);
+    let made = views.create(admin, hot(true), world.now).await.unwrap();
+    let named = |name: &str| View {
+        name: name.into(),
+        ..View::default()
+    };
+    let paths = mask(&["name"]);
+    let change = async |name: &str, etag: &str| {
+        views
+            .update(admin, &made.id, named(name), Some(&paths), etag)
+            .await
+    };
+    let first = change("First", &made.etag).await.unwrap();
+    assert_ne!(first.etag, made.etag);
+    assert_eq!(
+        change("Second", &made.etag).await.unwrap_err().kind(),
+        Kind::Stale
+    );
+    let same = change("First", &first.etag).await.unwrap();
+    assert_eq!(same.etag, first.etag, "what changes nothing leaves the etag");
+    let listed = views.list(admin).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&first));
+    let stale = views.delete(admin, &made.id, &made.etag).await.unwrap_err();
+    assert_eq!(stale.kind(), Kind::Stale);
+    views.delete(admin, &made.id, &first.etag).await.unwrap();
 }
