@@ -13,6 +13,7 @@ use std::future::Future;
 use kontor_chassis::caller::Permissions;
 use kontor_chassis::{Caller, Error, FieldErrors, TenantTx};
 use kontor_events::{Outgoing, outbox};
+use prost::{Message, Name};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -30,6 +31,12 @@ use crate::write::{self, Change, Which};
 pub trait Participant: Sync {
     /// The kind of record that is linked or made.
     type Record: Settle;
+    /// The message that it is.
+    type Done: Message + Name;
+    /// The message that it can't be.
+    type Failed: Message + Name;
+    /// The message that it isn't any more.
+    type Undone: Message + Name;
     /// The fields of a record that are written into one that is linked.
     const WRITES: &'static [&'static str];
     /// How well a record of the same name fits, and one whose name is merely like it a bit less; 0 when names say nothing.
@@ -72,8 +79,15 @@ pub trait Participant: Sync {
     /// Draws what follows from the written fields, before the record is saved. `before` is none of a new one.
     fn settle(_before: Option<&Self::Record>, _record: &mut Self::Record) {}
 
-    /// The message by which the one who conducts the saga hears of an outcome.
-    fn told(company: Uuid, saga: String, outcome: Outcome<Self::Record>) -> Outgoing;
+    /// Tells the one who conducts the saga that a record is linked or made, as it is now; `matched_existing` when it was there
+    /// before.
+    fn done(saga: String, record: &Self::Record, matched_existing: bool) -> Self::Done;
+
+    /// Tells that it can't be done, and why.
+    fn failed(saga: String, reason: String) -> Self::Failed;
+
+    /// Tells that it was taken back, or is never to be done.
+    fn undone(saga: String) -> Self::Undone;
 }
 
 /// What every request of a saga says.
@@ -102,22 +116,6 @@ pub struct Candidate {
     pub score: f64,
 }
 
-/// What was done for a saga, now or before.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome<R> {
-    /// A record is linked or made.
-    Done {
-        /// The record as it is now.
-        record: R,
-        /// It was there before.
-        matched_existing: bool,
-    },
-    /// It can't be done, for this reason.
-    Impossible(String),
-    /// It was taken back, or is never to be done.
-    Undone,
-}
-
 /// Does the step of a saga, unless it was done or taken back before, and tells how it ended.
 ///
 /// # Errors
@@ -137,7 +135,7 @@ pub async fn step<P: Participant>(
                 Ok((step, _)) => Entry::Completed(step.clone()),
                 Err(reason) => Entry::Failed(reason.clone()),
             };
-            let told = message::<P>(company, saga, outcome(done));
+            let told = told::<P>(company, saga, done);
             return Ok(store::save(tx, company, saga, &entry, told).await?);
         }
         Some(Entry::Completed(step)) => {
@@ -149,27 +147,23 @@ pub async fn step<P: Participant>(
         // Told when it was taken back.
         Some(Entry::Undone) => return Ok(()),
     };
-    let told = message::<P>(company, saga, outcome(done));
+    let told = told::<P>(company, saga, done);
     Ok(outbox::put(tx, &[told]).await?)
 }
 
 /// What was done, with the record as it is now; within, why it can't be done.
 type Done<R> = Result<(Completed, R), String>;
 
-fn outcome<R>(done: Done<R>) -> Outcome<R> {
+fn told<P: Participant>(company: Uuid, saga: Uuid, done: Done<P::Record>) -> Outgoing {
+    let id = saga.to_string();
     match done {
-        Ok((step, record)) => Outcome::Done {
-            record,
-            matched_existing: step.matched_existing,
-        },
-        Err(reason) => Outcome::Impossible(reason),
+        Ok((step, record)) => message(company, saga, &P::done(id, &record, step.matched_existing)),
+        Err(reason) => message(company, saga, &P::failed(id, reason)),
     }
 }
 
-fn message<P: Participant>(company: Uuid, saga: Uuid, outcome: Outcome<P::Record>) -> Outgoing {
-    P::told(company, saga.to_string(), outcome)
-        .about(saga)
-        .addressed()
+fn message<M: Message + Name>(company: Uuid, saga: Uuid, told: &M) -> Outgoing {
+    Outgoing::new(company, None, told).about(saga).addressed()
 }
 
 /// Takes back what was done for a saga, remembers that nothing is to be done for it any more, and tells that. A record
@@ -193,7 +187,7 @@ pub async fn undo<P: Participant>(
         Some(Entry::Completed(step)) => remove::<P::Record>(tx, company, saga, step, now).await?,
         Some(Entry::Failed(_) | Entry::Undone) | None => {}
     }
-    let told = message::<P>(company, saga, Outcome::Undone);
+    let told = message(company, saga, &P::undone(saga.to_string()));
     if entry == Some(Entry::Undone) {
         return Ok(outbox::put(tx, &[told]).await?);
     }

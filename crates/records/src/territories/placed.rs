@@ -12,6 +12,7 @@ use super::rules::Facts;
 use super::sweep::Progress;
 use super::turns;
 use crate::record::Record;
+use crate::transfer::Candidate;
 
 /// A kind of record that lies in territories.
 pub trait Placed: Record {
@@ -70,6 +71,25 @@ pub struct Case<'r, R> {
     pub record: &'r mut R,
     /// What was said of it.
     pub given: Given,
+}
+
+impl<'c, R: Placed> Case<'c, R> {
+    /// Of one among many records, as a file or an action on all of them has it.
+    pub fn of(candidate: &'c mut Candidate<R>) -> Self {
+        let before = candidate.before.as_ref();
+        let record = &mut candidate.record;
+        let territory = record.territory_id();
+        let moved = before.is_none_or(|before| before.territory_id() != territory);
+        let given = Given {
+            territory: territory.is_some() && moved,
+            owner: candidate.owner_given,
+        };
+        Self {
+            before,
+            record,
+            given,
+        }
+    }
 }
 
 impl Territories {

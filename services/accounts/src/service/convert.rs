@@ -2,7 +2,6 @@
 //! is [`saga`]'s.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_events::Outgoing;
 use kontor_proto::{
     accounts::v1::{self, AccountStepCompleted, AccountStepFailed, AccountStepUndone},
     leads::v1::{AccountStepRequested, ConversionContext, ConversionFill, Lead},
@@ -10,7 +9,7 @@ use kontor_proto::{
 };
 use kontor_records::{
     Record,
-    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    saga::{self, Asked, Candidate, Fill, Participant},
     territories::{Given, Territories},
     write,
 };
@@ -46,6 +45,9 @@ impl Step {
 
 impl Participant for Step {
     type Record = Account;
+    type Done = AccountStepCompleted;
+    type Failed = AccountStepFailed;
+    type Undone = AccountStepUndone;
     const BY_NAME: f64 = 0.8;
     const WRITES: &'static [&'static str] = &[
         "website",
@@ -121,29 +123,24 @@ impl Participant for Step {
         account.settle();
     }
 
-    fn told(company: Uuid, conversion_id: String, outcome: Outcome<Account>) -> Outgoing {
-        match outcome {
-            Outcome::Done {
-                record,
-                matched_existing,
-            } => {
-                let event = AccountStepCompleted {
-                    conversion_id,
-                    account_id: record.id.to_string(),
-                    account_name: record.title(),
-                    matched_existing,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Impossible(reason) => {
-                let event = AccountStepFailed {
-                    conversion_id,
-                    reason,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Undone => Outgoing::new(company, None, &AccountStepUndone { conversion_id }),
+    fn done(conversion_id: String, account: &Account, matched_existing: bool) -> AccountStepCompleted {
+        AccountStepCompleted {
+            conversion_id,
+            account_id: account.id.to_string(),
+            account_name: account.title(),
+            matched_existing,
         }
+    }
+
+    fn failed(conversion_id: String, reason: String) -> AccountStepFailed {
+        AccountStepFailed {
+            conversion_id,
+            reason,
+        }
+    }
+
+    fn undone(conversion_id: String) -> AccountStepUndone {
+        AccountStepUndone { conversion_id }
     }
 }
 

@@ -3,7 +3,7 @@
 use kontor_chassis::{Caller, Error, Kind, TenantTx};
 use kontor_records::{
     refs,
-    territories::{Case, Given},
+    territories::Case,
     transfer::{Candidate, Importer},
 };
 use time::OffsetDateTime;
@@ -30,29 +30,15 @@ impl Importer for Accounts {
         }
         refs::judge(tx, caller, batch, &self.homes).await?;
         let mut cases = Vec::with_capacity(batch.len());
-        for Candidate {
-            record,
-            before,
-            owner_given,
-            errors,
-        } in batch
-        {
-            record.settle();
-            match self.check_parent(tx, before.as_ref(), record).await {
-                Ok(()) if !errors.is_empty() => {}
-                Ok(()) => {
-                    let before = before.as_ref();
-                    let territory = record.territory_id.is_some()
-                        && before.is_none_or(|before| before.territory_id != record.territory_id);
-                    let owner = *owner_given;
-                    let given = Given { territory, owner };
-                    cases.push(Case {
-                        before,
-                        record,
-                        given,
-                    });
+        for candidate in batch {
+            candidate.record.settle();
+            let (before, record) = (candidate.before.as_ref(), &candidate.record);
+            match self.check_parent(tx, before, record).await {
+                Ok(()) if !candidate.errors.is_empty() => {}
+                Ok(()) => cases.push(Case::of(candidate)),
+                Err(error) if error.kind() == Kind::Refused => {
+                    candidate.errors.extend(error.fields().iter().cloned());
                 }
-                Err(error) if error.kind() == Kind::Refused => errors.extend(error.fields().iter().cloned()),
                 Err(error) => return Err(error),
             }
         }

@@ -2,7 +2,6 @@
 //! is [`saga`]'s.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_events::Outgoing;
 use kontor_proto::{
     contacts::v1::{self, ContactStepCompleted, ContactStepFailed, ContactStepUndone},
     leads::v1::{ContactStepRequested, ConversionContext, ConversionFill, Lead, LeadSource},
@@ -10,7 +9,7 @@ use kontor_proto::{
 };
 use kontor_records::{
     Record,
-    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    saga::{self, Asked, Candidate, Fill, Participant},
     write,
 };
 use time::OffsetDateTime;
@@ -39,6 +38,9 @@ impl Step {
 
 impl Participant for Step {
     type Record = Contact;
+    type Done = ContactStepCompleted;
+    type Failed = ContactStepFailed;
+    type Undone = ContactStepUndone;
     const BY_NAME: f64 = 0.6;
     const WRITES: &'static [&'static str] = &[
         "email",
@@ -110,29 +112,24 @@ impl Participant for Step {
         contact.settle();
     }
 
-    fn told(company: Uuid, conversion_id: String, outcome: Outcome<Contact>) -> Outgoing {
-        match outcome {
-            Outcome::Done {
-                record,
-                matched_existing,
-            } => {
-                let event = ContactStepCompleted {
-                    conversion_id,
-                    contact_id: record.id.to_string(),
-                    contact_name: record.title(),
-                    matched_existing,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Impossible(reason) => {
-                let event = ContactStepFailed {
-                    conversion_id,
-                    reason,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Undone => Outgoing::new(company, None, &ContactStepUndone { conversion_id }),
+    fn done(conversion_id: String, contact: &Contact, matched_existing: bool) -> ContactStepCompleted {
+        ContactStepCompleted {
+            conversion_id,
+            contact_id: contact.id.to_string(),
+            contact_name: contact.title(),
+            matched_existing,
         }
+    }
+
+    fn failed(conversion_id: String, reason: String) -> ContactStepFailed {
+        ContactStepFailed {
+            conversion_id,
+            reason,
+        }
+    }
+
+    fn undone(conversion_id: String) -> ContactStepUndone {
+        ContactStepUndone { conversion_id }
     }
 }
 

@@ -2,7 +2,6 @@
 //! is [`saga`]'s.
 
 use kontor_chassis::{Caller, Error, TenantTx};
-use kontor_events::Outgoing;
 use kontor_proto::{
     deals::v1::{self, DealStepCompleted, DealStepFailed, DealStepUndone},
     leads::v1::{ConversionContext, ConversionFill, DealStepRequested, Lead, LeadSource},
@@ -10,7 +9,7 @@ use kontor_proto::{
 };
 use kontor_records::{
     Record,
-    saga::{self, Asked, Candidate, Fill, Outcome, Participant},
+    saga::{self, Asked, Candidate, Fill, Participant},
     write,
 };
 use time::OffsetDateTime;
@@ -39,6 +38,9 @@ impl Step {
 
 impl Participant for Step {
     type Record = Deal;
+    type Done = DealStepCompleted;
+    type Failed = DealStepFailed;
+    type Undone = DealStepUndone;
     const WRITES: &'static [&'static str] = &[
         "account_id",
         "contact_ids",
@@ -107,29 +109,24 @@ impl Participant for Step {
             .map_err(|refusal| refusal.to_string()))
     }
 
-    fn told(company: Uuid, conversion_id: String, outcome: Outcome<Deal>) -> Outgoing {
-        match outcome {
-            Outcome::Done {
-                record,
-                matched_existing,
-            } => {
-                let event = DealStepCompleted {
-                    conversion_id,
-                    deal_id: record.id.to_string(),
-                    deal_name: record.title(),
-                    matched_existing,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Impossible(reason) => {
-                let event = DealStepFailed {
-                    conversion_id,
-                    reason,
-                };
-                Outgoing::new(company, None, &event)
-            }
-            Outcome::Undone => Outgoing::new(company, None, &DealStepUndone { conversion_id }),
+    fn done(conversion_id: String, deal: &Deal, matched_existing: bool) -> DealStepCompleted {
+        DealStepCompleted {
+            conversion_id,
+            deal_id: deal.id.to_string(),
+            deal_name: deal.title(),
+            matched_existing,
         }
+    }
+
+    fn failed(conversion_id: String, reason: String) -> DealStepFailed {
+        DealStepFailed {
+            conversion_id,
+            reason,
+        }
+    }
+
+    fn undone(conversion_id: String) -> DealStepUndone {
+        DealStepUndone { conversion_id }
     }
 }
 

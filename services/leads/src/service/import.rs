@@ -3,7 +3,7 @@
 use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_records::{
     refs,
-    territories::{Case, Given},
+    territories::Case,
     transfer::{Candidate, Importer},
 };
 use time::OffsetDateTime;
@@ -30,29 +30,15 @@ impl Importer for Leads {
         let mut oldest_recent: Option<OffsetDateTime> = None;
         let mut cases = Vec::with_capacity(batch.len());
         for candidate in batch {
-            let Candidate {
-                record,
-                before,
-                owner_given,
-                errors,
-            } = candidate;
-            if let Some(before) = before
-                && let Err(refused) = may_edit(before, record, &[])
+            if let Some(before) = &candidate.before
+                && let Err(refused) = may_edit(before, &candidate.record, &[])
             {
-                errors.push("status", refused.code(), refused.to_string());
+                let (code, message) = (refused.code(), refused.to_string());
+                candidate.errors.push("status", code, message);
                 continue;
             }
-            if errors.is_empty() {
-                let before = before.as_ref();
-                let territory = record.territory_id.is_some()
-                    && before.is_none_or(|before| before.territory_id != record.territory_id);
-                let owner = *owner_given;
-                let given = Given { territory, owner };
-                cases.push(Case {
-                    before,
-                    record,
-                    given,
-                });
+            if candidate.errors.is_empty() {
+                cases.push(Case::of(candidate));
             }
         }
         self.territories
