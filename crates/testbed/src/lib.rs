@@ -8,11 +8,13 @@
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod database;
+mod files;
 mod member;
 pub mod neighbours;
 pub mod plans;
 
 pub use database::Database;
+pub use files::import;
 pub use member::Member;
 
 use kontor_chassis::Error;

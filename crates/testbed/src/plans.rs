@@ -1,18 +1,19 @@
 //! How lists and searches of a big table are asked for their plans, the same for every kind of record.
 
-use kontor_chassis::{Caller, Db};
+use kontor_chassis::Caller;
 use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
 use kontor_records::{Record, query, territories};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-/// Gives each of these companies many records, of 300 territories and owners, which are answered. The eighth is a territory of
-/// `member`. `insert` makes them of `$1`, the company, and `$2`, the ids.
+use crate::{Database, Member};
+
+/// Gives the member's company and another one many records each, of 300 territories and owners, which are answered. The eighth
+/// is a territory of the member. `insert` makes them of `$1`, the company, and `$2`, the ids.
 pub async fn crowd<R: Record>(
-    db: &Db,
-    admin: &mut PgConnection,
-    companies: [Uuid; 2],
-    member: Uuid,
+    member: &Member,
+    database: &Database,
+    other: Uuid,
     insert: &'static str,
 ) -> Vec<Uuid> {
     let ids: Vec<Uuid> = (0..300).map(|_| Uuid::now_v7()).collect();
@@ -23,11 +24,11 @@ pub async fn crowd<R: Record>(
             version: 1,
             ..RecordChange::default()
         }),
-        member_ids: vec![member.to_string()],
+        member_ids: vec![member.user.to_string()],
         ..TerritoryChange::default()
     };
-    for company in companies {
-        let mut tx = db.begin(&Caller::system(company)).await.unwrap();
+    for company in [member.company, other] {
+        let mut tx = member.db.begin(&Caller::system(company)).await.unwrap();
         sqlx::query(insert)
             .bind(company)
             .bind(&ids)
@@ -43,7 +44,7 @@ pub async fn crowd<R: Record>(
         "vacuum analyze {}",
         R::description().table
     )))
-    .execute(admin)
+    .execute(&mut database.admin().await)
     .await
     .unwrap();
     ids
@@ -63,9 +64,18 @@ pub fn list(order: &str, filters: &[(&str, &str)], search: &str) -> ListQuery {
     }
 }
 
-/// Checks that none of these lists and no search reads the whole table of a kind, whoever of `callers` (named by the scope of
-/// their right) asks, and that scopes and searches use their indexes.
-pub async fn use_indexes<R: Record>(db: &Db, callers: &[(&str, &Caller)], lists: &[(&str, ListQuery)]) {
+/// Checks that none of these lists and no search reads the whole table of a kind, whether the member may read all or as far as
+/// one of `scopes` reaches, and that scopes and searches use their indexes.
+pub async fn use_indexes<R: Record>(member: &Member, scopes: &[&str], lists: &[(&str, ListQuery)]) {
+    let read = R::description().permission("read");
+    let scoped = |scope: &&str| {
+        (
+            scope.to_string(),
+            member.caller_with(&[&format!("{read}:{scope}")]),
+        )
+    };
+    let mut callers = vec![("all".to_owned(), member.caller())];
+    callers.extend(scopes.iter().map(scoped));
     let table = R::description().many;
     let searches = [
         ("the newest", list("", &[], "")),
@@ -73,9 +83,9 @@ pub async fn use_indexes<R: Record>(db: &Db, callers: &[(&str, &Caller)], lists:
         ("a frequent word", list("", &[], "word7")),
         ("a word with a typo", list("", &[], "naem7771")),
     ];
-    let mut tx = db.read(callers[0].1).await.unwrap();
+    let mut tx = member.db.read(&callers[0].1).await.unwrap();
     for (name, query) in searches.iter().chain(lists) {
-        for (scope, caller) in callers {
+        for (scope, caller) in &callers {
             let plan = query::explain::<R>(&mut tx, caller, query).await.unwrap();
             assert!(
                 !plan.contains(&format!("Seq Scan on {table}")),
@@ -83,8 +93,8 @@ pub async fn use_indexes<R: Record>(db: &Db, callers: &[(&str, &Caller)], lists:
             );
         }
     }
-    for (scope, caller) in callers {
-        let (query, indexes) = match *scope {
+    for (scope, caller) in &callers {
+        let (query, indexes) = match scope.as_str() {
             "own" => (list("", &[], ""), vec!["owner", "unowned"]),
             // In an order that no index gives, the records are found before they are sorted.
             "territory" => (list("phone", &[], ""), vec!["territory"]),

@@ -8,8 +8,7 @@ use kontor_proto::{
     google::api::HttpBody,
     records::v1::{ImportState, ListQuery},
 };
-use kontor_records::transfer::Part;
-use kontor_testbed::neighbours;
+use kontor_testbed::{import, neighbours};
 
 use crate::world::{World, answer};
 
@@ -20,16 +19,7 @@ async fn a_file_becomes_accounts_which_become_a_file_and_a_bad_row_stops_no_othe
                 Acme GmbH,acme.example,100,Bern\n\
                 ,nameless.example,1,Basel\n\
                 \"Beta, Inc.\",www.beta.example,200.5,Zug\n";
-    let parts = vec![
-        Ok(Part::Options(Box::default())),
-        Ok(Part::Data(file.as_bytes().into())),
-    ];
-    let imported = world
-        .imports
-        .run(&world.caller(), Box::pin(tokio_stream::iter(parts)))
-        .await
-        .unwrap();
-    let job = imported.job;
+    let job = import(&world.imports, &world.caller(), file).await;
     assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");
     assert_eq!(job.state(), ImportState::PartiallySucceeded);
     assert_eq!((job.errors[0].row, job.errors[0].code.as_str()), (3, "required"));

@@ -1,7 +1,7 @@
 //! One search over the records of four services, each of which answers in this process or is away.
 
 use kontor_activities::search::Search;
-use kontor_chassis::{Caller, Error, Kind, caller::Permissions, peers::Peers, token::ServiceKey};
+use kontor_chassis::{Caller, Error, Kind, caller::Permissions, peers::Peers};
 use kontor_proto::{
     accounts::v1::{
         Account, ListAccountsRequest, ListAccountsResponse,
@@ -17,8 +17,8 @@ use kontor_proto::{
         lead_service_server::{LeadService, LeadServiceServer},
     },
 };
+use kontor_testbed::neighbours::{self, answers};
 use tonic::{Request, Response, Status, service::Routes};
-use tower::{ServiceExt, util::BoxCloneSyncService};
 use uuid::Uuid;
 
 /// Each service finds the same whatever it is asked.
@@ -71,19 +71,7 @@ impl LeadService for Finds {
 }
 
 fn peers() -> Peers {
-    Peers::builder(ServiceKey::random())
-        .local("accounts")
-        .local("contacts")
-        .local("leads")
-        .local("deals")
-        .build("activities")
-}
-
-fn serve(peers: &Peers, name: &str, routes: Routes) {
-    peers.set_local(
-        name,
-        BoxCloneSyncService::new(routes.map_request(|request| request)),
-    );
+    neighbours::peers("activities", &["accounts", "contacts", "leads", "deals"])
 }
 
 async fn search(peers: &Peers, request: SearchRequest) -> Result<SearchResponse, Error> {
@@ -103,9 +91,9 @@ fn asked(q: &str) -> SearchRequest {
 #[tokio::test]
 async fn the_best_of_all_kinds_come_first_and_a_service_that_is_away_is_named() {
     let peers = peers();
-    serve(&peers, "accounts", Routes::new(AccountServiceServer::new(Finds)));
-    serve(&peers, "contacts", Routes::new(ContactServiceServer::new(Finds)));
-    serve(&peers, "leads", Routes::new(LeadServiceServer::new(Finds)));
+    answers(&peers, "accounts", Routes::new(AccountServiceServer::new(Finds)));
+    answers(&peers, "contacts", Routes::new(ContactServiceServer::new(Finds)));
+    answers(&peers, "leads", Routes::new(LeadServiceServer::new(Finds)));
     let found = search(&peers, asked("brown acme")).await.unwrap();
     let results: Vec<_> = found
         .results

@@ -7,10 +7,9 @@ use kontor_proto::{
         account_service_server::{AccountService, AccountServiceServer},
     },
     contacts::v1::{self, contact_service_server::ContactService},
-    records::v1::{ImportJob, ListQuery},
+    records::v1::ListQuery,
 };
-use kontor_records::transfer::Part;
-use kontor_testbed::neighbours;
+use kontor_testbed::{import, neighbours};
 use tonic::{Request, Response, Status, service::Routes};
 use uuid::Uuid;
 
@@ -38,19 +37,6 @@ fn others(peers: &Peers) {
     neighbours::identity(peers);
 }
 
-async fn import(world: &World, file: &str) -> ImportJob {
-    let parts = vec![
-        Ok(Part::Options(Box::default())),
-        Ok(Part::Data(file.as_bytes().to_vec().into())),
-    ];
-    let imported = world
-        .imports
-        .run(&world.caller(), Box::pin(tokio_stream::iter(parts)))
-        .await
-        .unwrap();
-    imported.job
-}
-
 fn by(order: &str) -> ListQuery {
     ListQuery {
         order_by: order.to_owned(),
@@ -69,7 +55,7 @@ async fn a_file_becomes_contacts_of_accounts_that_are_there() {
          Charles,Babbage,charles@example.com,{account},true\n\
          Lost,Soul,lost@example.com,{nowhere},false\n"
     );
-    let job = import(&world, &file).await;
+    let job = import(&world.imports, &world.caller(), &file).await;
     assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");
     assert_eq!(
         (job.errors[0].row, job.errors[0].code.as_str()),

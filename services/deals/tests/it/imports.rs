@@ -2,29 +2,15 @@
 
 use kontor_proto::{
     deals::v1::{self, deal_service_server::DealService},
-    records::v1::{ImportJob, ListQuery},
+    records::v1::ListQuery,
 };
-use kontor_records::transfer::Part;
-use kontor_testbed::neighbours;
+use kontor_testbed::{import, neighbours};
 use uuid::Uuid;
 
 use crate::{
     records::{sales, stage_id},
     world::{World, answer},
 };
-
-async fn import(world: &World, file: &str) -> ImportJob {
-    let parts = vec![
-        Ok(Part::Options(Box::default())),
-        Ok(Part::Data(file.as_bytes().to_vec().into())),
-    ];
-    let imported = world
-        .imports
-        .run(&world.caller(), Box::pin(tokio_stream::iter(parts)))
-        .await
-        .unwrap();
-    imported.job
-}
 
 fn by(order: &str) -> ListQuery {
     ListQuery {
@@ -37,7 +23,7 @@ fn by(order: &str) -> ListQuery {
 async fn a_file_becomes_deals_in_the_first_stage_of_sales() {
     let world = World::beside(neighbours::identity).await;
     let file = "Deal Name,Amount,Probability,Close Date\nOne,1000,,2027-01-31\nTwo,10,80,\n";
-    let job = import(&world, file).await;
+    let job = import(&world.imports, &world.caller(), file).await;
     assert_eq!((job.total_rows, job.created, job.failed), (2, 2, 0), "{job:?}");
 
     let request = world.asks(v1::ListDealsRequest {
@@ -76,7 +62,7 @@ async fn rows_come_into_the_stages_they_name_and_each_that_names_nothing_is_told
     file.push_str(&format!(
         "Bad stage,{nobody},{account}\nBad account,{proposal},{gone}\n"
     ));
-    let job = import(&world, &file).await;
+    let job = import(&world.imports, &world.caller(), &file).await;
     assert_eq!((job.created, job.failed), (50, 2), "{:?}", job.errors);
     let told: Vec<_> = job
         .errors

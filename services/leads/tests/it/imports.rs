@@ -5,8 +5,8 @@ use kontor_proto::{
     leads::v1::{self, lead_service_server::LeadService},
     records::v1::ListQuery,
 };
-use kontor_records::transfer::{Imports, Part};
-use kontor_testbed::neighbours;
+use kontor_records::transfer::Imports;
+use kontor_testbed::{import, neighbours};
 
 use crate::world::{World, answer};
 
@@ -19,9 +19,7 @@ async fn imported_leads_are_scored_by_their_own_age() {
                 New,new@example.com,Acme,hot,1000,\n\
                 Old,old@example.com,Acme,,,2020-01-01T00:00:00Z\n\
                 Bad,nobody,,,,\n";
-    let parts = [Ok(Part::Options(Box::default())), Ok(Part::Data(file.into()))];
-    let stream = Box::pin(futures_util::stream::iter(parts));
-    let job = imports.run(&world.caller(), stream).await.unwrap().job;
+    let job = import(&imports, &world.caller(), file).await;
     assert_eq!((job.total_rows, job.created, job.failed), (3, 2, 1), "{job:?}");
     assert_eq!(job.errors[0].column.as_deref(), Some("E-mail Address"));
 
