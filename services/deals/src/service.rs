@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use kontor_chassis::{Caller, Db, Error, TenantTx};
 use kontor_proto::deals::v1;
 use kontor_records::{
-    keep::{Edit, Keeper},
+    keep::{Edit, Intent, Keeper},
     refs,
 };
 use prost_types::FieldMask;
@@ -125,6 +125,21 @@ impl Keeper for Deals {
 
     fn said(deal: &v1::Deal, mask: Option<&mut FieldMask>) -> Option<bool> {
         chosen_probability(deal, mask)
+    }
+
+    /// A deal that changes its stage and somebody who removes that stage would wait for one another.
+    async fn hold(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+        intent: Intent<'_, v1::Deal>,
+    ) -> Result<(), Error> {
+        match intent {
+            Intent::Update(deal) if deal.stage_id.is_some() || deal.pipeline_id.is_some() => {
+                Ok(store::pipelines::share(tx, caller.company_id()).await?)
+            }
+            Intent::Create(_) | Intent::Update(_) | Intent::Restore => Ok(()),
+        }
     }
 
     async fn check(

@@ -137,6 +137,7 @@ impl<I: Importer> Apply<'_, I> {
     }
 
     async fn batch(&self, tx: &mut kontor_chassis::TenantTx, job: &Job, upto: i64) -> Result<Batch, Error> {
+        self.importer.hold_many(tx, self.caller).await?;
         if self.plan.mode == Mode::Create {
             self.create(tx, job, upto).await
         } else {

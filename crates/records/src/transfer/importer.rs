@@ -56,6 +56,20 @@ pub trait Importer: Clone + Send + Sync + 'static {
     /// When it can't be found out.
     fn currency(&self, caller: &Caller) -> impl Future<Output = Result<String, Error>> + Send;
 
+    /// Takes what must be held before the records of a batch are locked, so that it and others who lock them don't wait for
+    /// one another.
+    ///
+    /// # Errors
+    /// As the database fails.
+    fn hold_many(
+        &self,
+        tx: &mut TenantTx,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (tx, caller);
+        std::future::ready(Ok(()))
+    }
+
     /// Completes a batch of valid records before they are kept: looks references up, derives fields, scores. Called with at
     /// most 1,000 at a time.
     ///

@@ -150,6 +150,7 @@ impl<I: Importer> Workshop<I> {
         changed: &[Changed],
     ) -> Result<Undone, Error> {
         let ids: Vec<Uuid> = changed.iter().map(|change| change.id).collect();
+        self.importer.hold_many(tx, person).await?;
         let records = write::lock::<I::Record>(tx, claim.company_id, &ids).await?;
         let mut kept = Vec::new();
         let mut batch = Vec::with_capacity(records.len());

@@ -8,13 +8,18 @@ use kontor_records::{
 use time::OffsetDateTime;
 
 use super::{Deals, Places};
-use crate::model::Deal;
+use crate::{model::Deal, store};
 
 impl Importer for Deals {
     type Record = Deal;
 
     async fn currency(&self, caller: &Caller) -> Result<String, Error> {
         Ok(self.company(caller).await?.currency)
+    }
+
+    /// As for a single one that changes its stage.
+    async fn hold_many(&self, tx: &mut TenantTx, caller: &Caller) -> Result<(), Error> {
+        Ok(store::pipelines::share(tx, caller.company_id()).await?)
     }
 
     async fn complete(

@@ -117,21 +117,28 @@ pub async fn insert_default(
     Ok(())
 }
 
-/// Lets one transaction at a time change the pipelines of a company.
+/// Lets one transaction at a time change the pipelines of a company, and none while deals [change their stage](share).
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn lock(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "select
-         from deals.pipelines
-         where company_id = $1
-         order by id
-         for no key update",
-    )
-    .bind(company)
-    .execute(conn)
-    .await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('deals.pipelines' || $1::text, 0))")
+        .bind(company)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the pipelines of a company as they are. For those who lock deals before they put them into another stage: who
+/// removes that stage would wait for the deals, and they for the stage.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn share(conn: &mut PgConnection, company: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared(hashtextextended('deals.pipelines' || $1::text, 0))")
+        .bind(company)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

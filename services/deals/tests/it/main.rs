@@ -10,5 +10,6 @@ mod imports;
 mod pipelines;
 mod plans;
 mod records;
+mod removing;
 mod stages;
 mod world;
