@@ -82,7 +82,14 @@ async fn two_stages_are_removed_while_eight_move_deals_between_them_and_none_is_
             let mut step = who;
             while !over.load(Ordering::Relaxed) {
                 step += 1;
-                if let Err(error) = put(&world, &ids[who], &shaky[step % 2], (who + round) % 4 == 0).await {
+                if let Err(error) = put(
+                    &world,
+                    &ids[who],
+                    &shaky[step % 2],
+                    (who + round).is_multiple_of(4),
+                )
+                .await
+                {
                     assert_eq!(fields(&error), [("stage_id", "unknown_reference")], "{error:?}");
                     return;
                 }
