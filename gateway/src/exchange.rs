@@ -204,20 +204,30 @@ struct Read {
 
 /// Everything that is wrong with a request that can't be read in full: its service judges the rest of it, on trial.
 async fn all_faults(asked: Asked<'_>, read: Read) -> Error {
-    let mut faults = read.faults;
-    if asked.endpoint.answer != Answer::Stream {
-        let mut metadata = asked.metadata;
-        metadata.remove(idempotency::KEY);
-        metadata.insert(trial::HEADER, MetadataValue::from_static("1"));
-        let tried = call::unary(asked.peer, asked.rpc, metadata, read.message).await;
-        if let Err(status) = tried {
-            let error = Error::from(status);
-            match error.kind() {
-                Kind::Invalid => problem::join(&mut faults, error.fields()),
-                // What one may not see or do is not judged any further.
-                Kind::Forbidden | Kind::NotFound if !asked.public => return error,
-                _ => {}
-            }
+    if asked.endpoint.answer == Answer::Stream {
+        return problem::invalid(read.faults);
+    }
+    let metadata = on_trial(asked.metadata);
+    let tried = call::unary(asked.peer, asked.rpc, metadata, read.message).await;
+    all_of(read.faults, tried.err(), asked.public)
+}
+
+/// What travels with a request that its service only judges.
+pub(crate) fn on_trial(mut metadata: MetadataMap) -> MetadataMap {
+    metadata.remove(idempotency::KEY);
+    metadata.insert(trial::HEADER, MetadataValue::from_static("1"));
+    metadata
+}
+
+/// What is wrong with a request, and what its service found beside it on trial.
+pub(crate) fn all_of(mut faults: Vec<FieldError>, tried: Option<Status>, public: bool) -> Error {
+    if let Some(status) = tried {
+        let error = Error::from(status);
+        match error.kind() {
+            Kind::Invalid => problem::join(&mut faults, error.fields()),
+            // What one may not see or do is not judged any further.
+            Kind::Forbidden | Kind::NotFound if !public => return error,
+            _ => {}
         }
     }
     problem::invalid(faults)

@@ -10,9 +10,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http::header;
+use http::uri::PathAndQuery;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use kontor_chassis::Error;
+use kontor_chassis::peers::Peer;
+use kontor_proto::api::v1::FieldError;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::Status;
@@ -20,6 +23,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::call::{self, Outgoing};
 use crate::endpoint::Body;
+use crate::exchange::{all_of, on_trial};
 use crate::gateway::{Asked, Gateway};
 use crate::json::body::read;
 use crate::plan::MessageId;
@@ -55,6 +59,8 @@ struct Plan {
 enum Failure {
     /// The client is at fault, and is told so.
     Client(Error),
+    /// Some options can't be read; the service is to judge the others, as far as they are encoded.
+    Options(Vec<FieldError>, Vec<u8>),
     /// The service has answered already, and wants no more.
     Answered,
 }
@@ -87,8 +93,14 @@ pub(crate) async fn send(
         &gateway.plans,
         &mut first,
     );
+    let judge = Judge {
+        plan,
+        peer: asked.peer,
+        rpc: asked.rpc.clone(),
+        metadata: asked.metadata.clone(),
+    };
     if !errors.is_empty() {
-        return Err(problem::invalid(errors));
+        return Err(judge.all_faults(errors, &first).await);
     }
     let boundary = match request::media_type(headers).as_str() {
         "text/csv" => None,
@@ -126,26 +138,50 @@ pub(crate) async fn send(
         }
     };
     let rpc = call::streamed_request(asked.peer, asked.rpc, asked.metadata, received(pieces));
-    join(source, rpc).await
+    match join(source, rpc).await {
+        Ok(answer) => Ok(answer),
+        Err(Failure::Client(error)) => Err(error),
+        Err(Failure::Options(faults, options)) => Err(judge.all_faults(faults, &options).await),
+        Err(Failure::Answered) => Err(Error::internal("an upload without its answer")),
+    }
 }
 
 /// Runs both until the call has its answer. A client's fault breaks the call off.
 async fn join(
     source: impl Future<Output = Result<(), Failure>>,
     rpc: impl Future<Output = Result<(MetadataMap, Bytes), Status>>,
-) -> Result<Result<(MetadataMap, Bytes), Status>, Error> {
+) -> Result<Result<(MetadataMap, Bytes), Status>, Failure> {
     tokio::pin!(source, rpc);
     tokio::select! {
         biased;
         answer = &mut rpc => Ok(answer),
         pumped = &mut source => match pumped {
             Ok(()) | Err(Failure::Answered) => Ok(rpc.await),
-            Err(Failure::Client(error)) => {
+            Err(failure) => {
                 // The service gets to see that the upload broke off, and not only that nobody waits any more.
                 let _ = timeout(FAREWELL, rpc).await;
-                Err(error)
+                Err(failure)
             }
         },
+    }
+}
+
+/// Who tells what else is wrong with options that can't be read in full: the service, without a file.
+struct Judge<'u> {
+    plan: Plan,
+    peer: &'u Peer,
+    rpc: PathAndQuery,
+    metadata: MetadataMap,
+}
+
+impl Judge<'_> {
+    async fn all_faults(self, faults: Vec<FieldError>, options: &[u8]) -> Error {
+        let mut message = Vec::with_capacity(options.len() + 8);
+        put_bytes(&mut message, self.plan.options, options);
+        let alone = futures_util::stream::iter([Ok(message.into())]);
+        let tried = call::streamed_request(self.peer, self.rpc, on_trial(self.metadata), alone).await;
+        // Nobody uploads without a token.
+        all_of(faults, tried.err(), false)
     }
 }
 
@@ -216,11 +252,15 @@ impl Pump {
 
     /// Breaks the call off, so that the service learns of it, and tells the client why.
     async fn fail<T>(&mut self, error: Error) -> Result<T, Failure> {
+        self.give_up(Failure::Client(error)).await
+    }
+
+    async fn give_up<T>(&mut self, failure: Failure) -> Result<T, Failure> {
         let _ = self
             .sender
             .send(Err(Status::cancelled("the upload broke off")))
             .await;
-        Err(Failure::Client(error))
+        Err(failure)
     }
 }
 
@@ -239,16 +279,18 @@ async fn plain(mut pump: Pump, options: Vec<u8>, mut body: Incoming) -> Result<(
     pump.flush().await
 }
 
-/// Reads the part `options` of a form over what the query said.
-fn read_options(gateway: &Gateway, plan: Plan, options: &mut Vec<u8>, text: &[u8]) -> Result<(), Error> {
+/// Reads the part `options` of a form over what the query said; answers what can't be read of it.
+fn read_options(
+    gateway: &Gateway,
+    plan: Plan,
+    options: &mut Vec<u8>,
+    text: &[u8],
+) -> Result<Vec<FieldError>, Error> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Error::invalid("malformed_json", "The options are not UTF-8."))?;
     let text = if text.trim().is_empty() { "{}" } else { text };
     let outcome =
         read(&gateway.plans, plan.message, text, &[], false).map_err(|bad| problem::malformed(text, bad))?;
-    if !outcome.errors.is_empty() {
-        return Err(problem::invalid(outcome.errors));
-    }
     options.extend_from_slice(&outcome.wire);
-    Ok(())
+    Ok(outcome.errors)
 }

@@ -42,8 +42,10 @@ pub(super) async fn pump(
             }
             (Some("options"), _) => {
                 let text = whole(&mut pump, &mut field).await?;
-                if let Err(error) = read_options(gateway, pump.plan, &mut options, &text) {
-                    return pump.fail(error).await;
+                match read_options(gateway, pump.plan, &mut options, &text) {
+                    Ok(faults) if faults.is_empty() => {}
+                    Ok(faults) => return pump.give_up(Failure::Options(faults, options)).await,
+                    Err(error) => return pump.fail(error).await,
                 }
             }
             (Some("file"), File::Awaited) => {

@@ -96,6 +96,27 @@ async fn bad_uploads_are_refused_by_name() {
     assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!("file")));
     let (status, problem) = form(Form::new().text("options", "{\"mode\": 5}").text("file", "a")).await;
     assert_eq!((status, &problem["code"]), (400, &json!("invalid_type")));
+    let fields = |problem: &Value| -> Vec<String> {
+        let errors = problem["errors"].as_array().unwrap().iter();
+        errors
+            .map(|error| error["field"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // What the service alone can find is told beside it.
+    let (status, problem) = csv("mode=nope&mapping[A]=colour").await;
+    assert_eq!(
+        (status, fields(&problem)),
+        (400, vec!["mode".to_owned(), "mapping.A".to_owned()])
+    );
+    let both = Form::new().text(
+        "options",
+        "{\"mode\": \"nope\", \"mapping\": {\"B\": \"colour\"}}",
+    );
+    let (status, problem) = form(both.text("file", "a")).await;
+    assert_eq!(
+        (status, fields(&problem)),
+        (400, vec!["mode".to_owned(), "mapping.B".to_owned()])
+    );
     let (status, problem) = form(Form::new().text("other", "a")).await;
     assert_eq!((status, &problem["code"]), (400, &json!("unknown_field")));
     let json = world.ask(Method::POST, IMPORT).json(&json!({}));

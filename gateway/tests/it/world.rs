@@ -168,6 +168,10 @@ impl LeadTransferService for Leads {
             match piece.part {
                 Some(import_leads_request::Part::Options(options)) => {
                     assert_eq!(upload.bytes, 0, "the options come first");
+                    if let Some((header, _)) = options.mapping.iter().find(|(_, field)| *field == "colour") {
+                        let field = format!("mapping.{header}");
+                        return Err(Error::invalid_field(field, "unknown_mapping", "is no field").into());
+                    }
                     upload.options = options;
                 }
                 Some(import_leads_request::Part::Data(data)) => {

@@ -55,6 +55,14 @@ pub(super) fn raw(leaf: &Leaf, cell: &str, foreign: bool, order: Option<DayOrder
     Ok(Value::Text(text))
 }
 
+/// The value of a field that a file gives none, as the options say it.
+///
+/// # Errors
+/// What the field refuses.
+pub(super) fn default(leaf: &Leaf, text: &str, order: Option<DayOrder>) -> Result<Value, Fault> {
+    raw(leaf, text, false, order).and_then(|raw| leaf.admit(raw))
+}
+
 /// The word of a choice: as it stands, in other letters (`Cold Call`), and in a foreign column also the one word that
 /// is contained in it (`Partner Program`), else `other` where there is such a word.
 fn choice(words: &[&str], cell: &str, foreign: bool) -> String {

@@ -138,8 +138,7 @@ impl Drafter {
         let mut defaults = Vec::new();
         for (name, text) in &plan.defaults {
             let Some(at) = kind.position(name) else { continue };
-            let raw = cells::raw(&kind.leaves[at], text, false, plan.day_order);
-            match raw.and_then(|raw| kind.leaves[at].admit(raw)) {
+            match cells::default(&kind.leaves[at], text, plan.day_order) {
                 Ok(value) => defaults.push((at, value)),
                 Err(fault) => errors.push(format!("defaults.{name}"), fault.code, fault.message),
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kontor_chassis::error::FieldError;
+use kontor_chassis::error::{FieldError, FieldErrors};
 use unicode_normalization::UnicodeNormalization;
 
 use super::synonyms;
@@ -63,6 +63,38 @@ pub(super) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// Judges wishes as far as it can be done before the file's header is known.
+pub(super) fn judge(wished: &HashMap<String, String>, targets: &[Target], errors: &mut FieldErrors) {
+    let mut taken: BTreeSet<usize> = BTreeSet::new();
+    let mut wishes: Vec<(&String, &String)> = wished.iter().filter(|(_, path)| !path.is_empty()).collect();
+    wishes.sort();
+    for (header, path) in wishes {
+        match wish(targets, path, &mut taken) {
+            Ok(_) => {}
+            Err((code, message)) => errors.push(format!("mapping.{header}"), code, message),
+        }
+    }
+}
+
+/// The target that a path means, which nothing else goes to.
+fn wish(
+    targets: &[Target],
+    path: &str,
+    taken: &mut BTreeSet<usize>,
+) -> Result<usize, (&'static str, String)> {
+    let means = |target: &Target| target.path == path || target.aliases.iter().any(|alias| alias == path);
+    match targets.iter().position(means) {
+        None => Err((
+            "unknown_mapping",
+            format!("There is no field \"{path}\" to import."),
+        )),
+        Some(target) if !taken.insert(target) => {
+            Err(("repeated_mapping", format!("Two columns go to \"{path}\".")))
+        }
+        Some(target) => Ok(target),
+    }
+}
+
 /// Decides for each column where it goes: as `wished`, else by its name, else by what other systems call the field.
 ///
 /// # Errors
@@ -92,23 +124,9 @@ pub(super) fn map(
         if path.is_empty() {
             continue;
         }
-        match targets
-            .iter()
-            .position(|target| target.path == *path || target.aliases.contains(path))
-        {
-            None => errors.push(error(
-                &field,
-                "unknown_mapping",
-                format!("There is no field \"{path}\" to import."),
-            )),
-            Some(target) if !taken.insert(target) => {
-                errors.push(error(
-                    &field,
-                    "repeated_mapping",
-                    format!("Two columns go to \"{path}\"."),
-                ));
-            }
-            Some(target) => columns[column] = Some(target),
+        match wish(targets, path, &mut taken) {
+            Ok(target) => columns[column] = Some(target),
+            Err((code, message)) => errors.push(error(&field, code, message)),
         }
     }
     errors.extend(repeated(headers, &settled));

@@ -10,6 +10,7 @@ use kontor_proto::records::v1::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cells;
 use super::dates::DayOrder;
 use super::headers::{self, Mapping, Target, WHOLE_NAME};
 use crate::description::Description;
@@ -121,28 +122,20 @@ impl Plan {
             errors.push("wait_seconds", "out_of_range", "From 0 to 300.");
         }
         let targets = targets(fields, MatchOn::Id);
-        for name in options.defaults.keys() {
+        for (name, text) in &options.defaults {
+            let field = format!("defaults.{name}");
             if !targets
                 .iter()
                 .any(|target| target.path == *name || target.aliases.contains(name))
             {
-                errors.push(
-                    format!("defaults.{name}"),
-                    "unknown_field",
-                    "There is no such field to import.",
-                );
-            }
-        }
-        for (header, path) in &options.mapping {
-            if !path.is_empty()
-                && !targets
-                    .iter()
-                    .any(|target| target.path == *path || target.aliases.contains(path))
+                errors.push(field, "unknown_field", "There is no such field to import.");
+            } else if let Some(at) = kind.position(name)
+                && let Err(fault) = cells::default(&kind.leaves[at], text, day_order)
             {
-                let message = format!("There is no field \"{path}\" to import.");
-                errors.push(format!("mapping.{header}"), "unknown_mapping", message);
+                errors.push(field, fault.code, fault.message);
             }
         }
+        headers::judge(&options.mapping, &targets, &mut errors);
         let match_on = match_on(&options.match_on, kind, &mut errors);
         errors.into_result()?;
         Ok(Self {

@@ -151,3 +151,39 @@ async fn an_ended_import_is_told_once_and_done_and_anothers_is_not_there() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_are_told_everything_that_is_wrong_with_them_before_the_file_is_looked_at() {
+    let world = World::new().await;
+    let pairs = |pairs: &[(&str, &str)]| -> std::collections::HashMap<String, String> {
+        let pairs = pairs.iter();
+        pairs.map(|&(a, b)| (a.to_owned(), b.to_owned())).collect()
+    };
+    let options = ImportOptions {
+        match_on: "shoe".into(),
+        mapping: pairs(&[("a", "email"), ("b", "email"), ("c", "colour")]),
+        defaults: pairs(&[("source", "moon"), ("shoe", "41")]),
+        ..Default::default()
+    };
+    let error = service(&world)
+        .imports
+        .run(&world.admin, upload(options, ""))
+        .await
+        .unwrap_err();
+    let mut told: Vec<(&str, &str)> = error
+        .fields()
+        .iter()
+        .map(|fault| (fault.field.as_ref(), fault.code.as_ref()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("defaults.shoe", "unknown_field"),
+            ("defaults.source", "unknown_value"),
+            ("mapping.b", "repeated_mapping"),
+            ("mapping.c", "unknown_mapping"),
+            ("match_on", "unknown_value"),
+        ]
+    );
+}
