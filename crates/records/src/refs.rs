@@ -4,8 +4,8 @@
 //! is checked, and shown by name, without asking anybody. What was made a moment ago and is not known here yet is asked
 //! for at its owner, by [`Lookup`].
 
+mod hears;
 mod held;
-mod members;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
@@ -23,8 +23,8 @@ use crate::record::Record;
 use crate::transfer::Candidate;
 use crate::value::Value;
 
+pub use hears::{Members, Names};
 pub(crate) use held::settle;
-pub use members::Members;
 
 /// A record that another one refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]

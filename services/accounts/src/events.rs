@@ -8,13 +8,7 @@ use kontor_proto::{
     identity::v1::{MembersChanged, RecordsHandedOver},
     leads::v1::{AccountStepRequested, ConversionUndoRequested, LeadTerritoryMovesProgressed},
 };
-use kontor_records::{
-    handover,
-    keep::Placer,
-    refs, saga,
-    territories::{Progress, Territories},
-    write,
-};
+use kontor_records::{handover, keep::Placer, refs, saga, territories::Progress, write};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -39,9 +33,12 @@ pub fn hears() -> Vec<String> {
 
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus, accounts: &Accounts) {
+    let territories = accounts.territories().clone();
     Consumer::new(host, bus)
-        .on::<AccountStepRequested>(Steps(accounts.territories().clone()))
-        .on::<ConversionUndoRequested>(Reactions)
+        .on::<AccountStepRequested>(saga::Steps(move |asked| Step::of(asked, &territories)))
+        .on::<ConversionUndoRequested>(saga::Undo::<Step, _>::of(|asked: ConversionUndoRequested| {
+            asked.conversion_id
+        }))
         .on::<MembersChanged>(refs::Members)
         .on::<RecordsHandedOver>(handover::Begin)
         .on::<LeadTerritoryMovesProgressed>(Reactions)
@@ -52,43 +49,6 @@ pub fn listen(host: &Host, bus: &Bus, accounts: &Accounts) {
 
 /// What is done when something is heard.
 struct Reactions;
-
-/// Makes the accounts of conversions, where the rules of the territories put them.
-struct Steps(Territories);
-
-impl Handle<AccountStepRequested> for Steps {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: AccountStepRequested,
-    ) -> Result<(), Error> {
-        saga::step(
-            tx,
-            delivery.company()?,
-            &Step::of(event, &self.0),
-            OffsetDateTime::now_utc(),
-        )
-        .await
-    }
-}
-
-impl Handle<ConversionUndoRequested> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ConversionUndoRequested,
-    ) -> Result<(), Error> {
-        saga::undo::<Step>(
-            tx,
-            delivery.company()?,
-            &event.conversion_id,
-            OffsetDateTime::now_utc(),
-        )
-        .await
-    }
-}
 
 impl Handle<LeadTerritoryMovesProgressed> for Reactions {
     async fn handle(

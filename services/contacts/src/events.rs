@@ -34,8 +34,10 @@ pub fn hears() -> Vec<String> {
 /// Begins to hear, until the service shuts down.
 pub fn listen(host: &Host, bus: &Bus) {
     Consumer::new(host, bus)
-        .on::<ContactStepRequested>(Reactions)
-        .on::<ConversionUndoRequested>(Reactions)
+        .on::<ContactStepRequested>(saga::Steps(Step::of))
+        .on::<ConversionUndoRequested>(saga::Undo::<Step, _>::of(|asked: ConversionUndoRequested| {
+            asked.conversion_id
+        }))
         .on::<MembersChanged>(refs::Members)
         .on::<RecordsHandedOver>(handover::Begin)
         .together::<AccountsChanged>(Reactions)
@@ -46,40 +48,6 @@ pub fn listen(host: &Host, bus: &Bus) {
 
 /// What is done when something is heard.
 struct Reactions;
-
-impl Handle<ContactStepRequested> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ContactStepRequested,
-    ) -> Result<(), Error> {
-        saga::step(
-            tx,
-            delivery.company()?,
-            &Step::of(event),
-            OffsetDateTime::now_utc(),
-        )
-        .await
-    }
-}
-
-impl Handle<ConversionUndoRequested> for Reactions {
-    async fn handle(
-        &self,
-        tx: &mut TenantTx,
-        delivery: &Delivery,
-        event: ConversionUndoRequested,
-    ) -> Result<(), Error> {
-        saga::undo::<Step>(
-            tx,
-            delivery.company()?,
-            &event.conversion_id,
-            OffsetDateTime::now_utc(),
-        )
-        .await
-    }
-}
 
 impl HandleTogether<AccountsChanged> for Reactions {
     async fn handle_together(

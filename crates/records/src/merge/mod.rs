@@ -8,6 +8,7 @@
 mod choose;
 mod follow;
 mod heard;
+mod hears;
 mod merges;
 mod rpcs;
 mod settle;
@@ -18,6 +19,7 @@ mod written;
 
 pub(crate) use follow::catch_up;
 pub use follow::follow;
+pub use hears::Follow;
 pub use merges::{Merged, Merger, Merges};
 pub use settle::Settle;
 pub(crate) use store::{merged_among, not_found, refuse_restore};

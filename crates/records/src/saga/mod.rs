@@ -5,6 +5,7 @@
 //! of a request, which of its records are the same as the one wanted, and how an outcome is told; the rest stands here.
 
 mod fill;
+mod hears;
 mod plan;
 mod store;
 
@@ -18,6 +19,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use fill::{Fill, Written};
+pub use hears::{Steps, Undo};
 pub use plan::{plan, touches};
 use store::{Completed, Entry};
 
