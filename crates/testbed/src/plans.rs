@@ -4,18 +4,28 @@ use kontor_chassis::Caller;
 use kontor_proto::records::v1::{FieldFilter, ListQuery, RecordChange, TerritoryChange};
 use kontor_records::{Record, query, territories};
 use sqlx::AssertSqlSafe;
+use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::{Database, Member};
 
-/// Gives the member's company and another one many records each, of 300 territories and owners, which are answered. The eighth
-/// is a territory of the member. `insert` makes them of `$1`, the company, and `$2`, the ids.
+/// Many records, and the quiet to ask for plans: while another test fills the table, its indexes look dearer than they are.
+pub struct Crowd {
+    /// The territories and owners of the records.
+    pub ids: Vec<Uuid>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Gives the member's company and another one many records each, of 300 territories and owners. The eighth is a territory of
+/// the member. `insert` makes them of `$1`, the company, and `$2`, the ids.
 pub async fn crowd<R: Record>(
     member: &Member,
     database: &Database,
     other: Uuid,
     insert: &'static str,
-) -> Vec<Uuid> {
+) -> Crowd {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    let alone = ALONE.lock().await;
     let ids: Vec<Uuid> = (0..300).map(|_| Uuid::now_v7()).collect();
     let mine = TerritoryChange {
         change: Some(RecordChange {
@@ -47,7 +57,7 @@ pub async fn crowd<R: Record>(
     .execute(&mut database.admin().await)
     .await
     .unwrap();
-    ids
+    Crowd { ids, _alone: alone }
 }
 
 /// A list in an order, of typed filters and a search.

@@ -3,7 +3,7 @@
 
 use kontor_accounts::model::Account;
 use kontor_records::duplicates::explain_similar;
-use kontor_testbed::plans::{self, list, use_indexes};
+use kontor_testbed::plans::{self, Crowd, list, use_indexes};
 use uuid::Uuid;
 
 use crate::world::{DATABASE, World};
@@ -17,15 +17,15 @@ const MADE: &str = "insert into accounts.accounts
      from generate_series(1, 20000) as n, (select $1::uuid as id) as c, (select $2::uuid[] as ids) as t";
 
 /// This company and another one with many records each: see [`plans::crowd`].
-async fn crowd(world: &World) -> Vec<Uuid> {
+async fn crowd(world: &World) -> Crowd {
     plans::crowd::<Account>(world, &DATABASE, Uuid::now_v7(), MADE).await
 }
 
 #[tokio::test]
 async fn no_list_and_no_search_reads_the_whole_table() {
     let world = World::new().await;
-    let ids = crowd(&world).await;
-    let some = ids[7].to_string();
+    let crowd = crowd(&world).await;
+    let some = crowd.ids[7].to_string();
     let lists = [
         ("name", list("name", &[], "")),
         ("-created_at", list("-created_at", &[], "")),
@@ -38,7 +38,7 @@ async fn no_list_and_no_search_reads_the_whole_table() {
 #[tokio::test]
 async fn accounts_of_a_like_name_are_found_without_reading_the_others() {
     let world = World::new().await;
-    crowd(&world).await;
+    let _crowd = crowd(&world).await;
     let mut tx = world.begin().await;
     let named = "select id from accounts.accounts where company_id = $1 and name = 'Name 7771'";
     let id: Uuid = sqlx::query_scalar(named)

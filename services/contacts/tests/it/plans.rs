@@ -5,7 +5,7 @@ use kontor_contacts::{
     model::Contact,
     store::{CANDIDATES, MATCHING, NAME_ACCOUNTS},
 };
-use kontor_testbed::plans::{self, list, use_indexes};
+use kontor_testbed::plans::{self, Crowd, list, use_indexes};
 use uuid::Uuid;
 
 use crate::world::{DATABASE, World};
@@ -19,15 +19,15 @@ const MADE: &str = "insert into contacts.contacts
      from generate_series(1, 20000) as n, (select $1::uuid as id) as c, (select $2::uuid[] as ids) as t";
 
 /// This company and another one with many records each: see [`plans::crowd`].
-async fn crowd(world: &World) -> Vec<Uuid> {
+async fn crowd(world: &World) -> Crowd {
     plans::crowd::<Contact>(world, &DATABASE, Uuid::now_v7(), MADE).await
 }
 
 #[tokio::test]
 async fn no_list_and_no_search_reads_the_whole_table() {
     let world = World::new().await;
-    let ids = crowd(&world).await;
-    let some = ids[7].to_string();
+    let crowd = crowd(&world).await;
+    let some = crowd.ids[7].to_string();
     let lists = [
         ("last_name", list("last_name", &[], "")),
         ("account_name", list("account_name", &[], "")),
@@ -41,7 +41,7 @@ async fn no_list_and_no_search_reads_the_whole_table() {
 #[tokio::test]
 async fn a_contact_is_matched_by_its_address_without_reading_the_others() {
     let world = World::new().await;
-    crowd(&world).await;
+    let _crowd = crowd(&world).await;
     let mut tx = world.begin().await;
     let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {MATCHING}")))
         .bind(world.company)
@@ -55,7 +55,7 @@ async fn a_contact_is_matched_by_its_address_without_reading_the_others() {
 #[tokio::test]
 async fn contacts_that_share_an_address_or_a_number_are_found_without_reading_the_others() {
     let world = World::new().await;
-    crowd(&world).await;
+    let _crowd = crowd(&world).await;
     let mut tx = world.begin().await;
     let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {CANDIDATES}")))
         .bind(world.company)
@@ -75,7 +75,7 @@ async fn contacts_that_share_an_address_or_a_number_are_found_without_reading_th
 #[tokio::test]
 async fn an_account_names_its_contacts_without_reading_the_others() {
     let world = World::new().await;
-    crowd(&world).await;
+    let _crowd = crowd(&world).await;
     let mut tx = world.begin().await;
     let plan: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {NAME_ACCOUNTS}")))
         .bind(world.company)

@@ -3,7 +3,7 @@
 
 use kontor_chassis::Caller;
 use kontor_deals::{model::Deal, service::pipelines};
-use kontor_testbed::plans::{self, list, use_indexes};
+use kontor_testbed::plans::{self, Crowd, list, use_indexes};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const MADE: &str = "insert into deals.deals
    and s.place = 0";
 
 /// This company and another one with many records each: see [`plans::crowd`].
-async fn crowd(world: &World) -> Vec<Uuid> {
+async fn crowd(world: &World) -> Crowd {
     let other = Uuid::now_v7();
     for company in [world.company, other] {
         let mut tx = world.db().begin(&Caller::system(company)).await.unwrap();
@@ -36,8 +36,8 @@ async fn crowd(world: &World) -> Vec<Uuid> {
 #[tokio::test]
 async fn no_list_and_no_search_reads_the_whole_table() {
     let world = World::new().await;
-    let ids = crowd(&world).await;
-    let some = ids[7].to_string();
+    let crowd = crowd(&world).await;
+    let some = crowd.ids[7].to_string();
     let lists = [
         ("expected_close_date", list("expected_close_date", &[], "")),
         ("one owner", list("", &[("owner_id", &some)], "")),

@@ -2,7 +2,7 @@
 //! service's own login role.
 
 use kontor_leads::model::Lead;
-use kontor_testbed::plans::{self, list, use_indexes};
+use kontor_testbed::plans::{self, Crowd, list, use_indexes};
 use uuid::Uuid;
 
 use crate::world::{DATABASE, World};
@@ -16,15 +16,15 @@ const MADE: &str = "insert into leads.leads
      from generate_series(1, 20000) as n, (select $1::uuid as id) as c, (select $2::uuid[] as ids) as t";
 
 /// This company and another one with many records each: see [`plans::crowd`].
-async fn crowd(world: &World) -> Vec<Uuid> {
+async fn crowd(world: &World) -> Crowd {
     plans::crowd::<Lead>(world, &DATABASE, Uuid::now_v7(), MADE).await
 }
 
 #[tokio::test]
 async fn no_list_and_no_search_reads_the_whole_table() {
     let world = World::new().await;
-    let ids = crowd(&world).await;
-    let some = ids[7].to_string();
+    let crowd = crowd(&world).await;
+    let some = crowd.ids[7].to_string();
     let lists = [
         ("last_name", list("last_name", &[], "")),
         ("-score", list("-score", &[], "")),
