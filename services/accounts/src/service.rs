@@ -73,7 +73,7 @@ impl Keeper for Accounts {
         Given::of(mask.as_deref(), territory, owner)
     }
 
-    /// Two accounts that are put below each other would wait for one another.
+    /// Who belongs to whom changes one at a time: two accounts that are put below each other would wait for one another.
     async fn hold(
         &self,
         tx: &mut TenantTx,
@@ -81,10 +81,9 @@ impl Keeper for Accounts {
         intent: Intent<'_, v1::Account>,
     ) -> Result<(), Error> {
         match intent {
-            Intent::Update(account) if account.parent_id.is_some() => {
-                Ok(store::hierarchy::lock(tx, caller.company_id()).await?)
-            }
-            Intent::Create(_) | Intent::Update(_) | Intent::Restore => Ok(()),
+            Intent::Update(account) if account.parent_id.is_none() => Ok(()),
+            Intent::Update(_) | Intent::Merge => Ok(store::hierarchy::lock(tx, caller.company_id()).await?),
+            Intent::Create(_) | Intent::Restore => Ok(()),
         }
     }
 

@@ -90,7 +90,7 @@ impl Keeper for Contacts {
     ) -> Result<(), Error> {
         match intent {
             Intent::Create(contact) | Intent::Update(contact) if !contact.is_primary => Ok(()),
-            Intent::Create(_) | Intent::Update(_) | Intent::Restore => {
+            Intent::Create(_) | Intent::Update(_) | Intent::Restore | Intent::Merge => {
                 Ok(store::lock_primaries(tx, caller.company_id()).await?)
             }
         }

@@ -138,7 +138,7 @@ impl Keeper for Deals {
             Intent::Update(deal) if deal.stage_id.is_some() || deal.pipeline_id.is_some() => {
                 Ok(store::pipelines::share(tx, caller.company_id()).await?)
             }
-            Intent::Create(_) | Intent::Update(_) | Intent::Restore => Ok(()),
+            Intent::Create(_) | Intent::Update(_) | Intent::Restore | Intent::Merge => Ok(()),
         }
     }
 

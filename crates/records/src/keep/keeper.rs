@@ -148,6 +148,8 @@ pub enum Intent<'i, M> {
     Update(&'i M),
     /// Bring it back.
     Restore,
+    /// Make one of it and others, or several of one again.
+    Merge,
 }
 
 /// A change of a record that is about to be saved.

@@ -16,30 +16,27 @@ use super::settle::Settle;
 use super::store::{self, Row};
 use super::wish::Wish;
 use super::written::Written;
+use crate::keep::{Intent, Keeper};
 use crate::record::Record;
-use crate::transfer::{Candidate, Importer};
+use crate::transfer::Candidate;
 use crate::write::{self, Change, Which};
 
 /// What a service says of the merging of its records, beside how one is completed before it is kept.
-pub trait Merger: Importer<Record: Settle> {
+pub trait Merger: Keeper<Record: Settle> {
     /// The event by which other services learn of it.
     type Merged: Message + Name;
 
     /// That event.
     fn merged(merging: Merging) -> Self::Merged;
 
-    /// Takes what must be held before any record is locked, so that two that touch each other's records don't wait for one
-    /// another.
-    ///
-    /// # Errors
-    /// As the database fails.
-    fn prepare(&self, tx: &mut TenantTx, caller: &Caller) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Whether a record may take part, as its state stands.
+    /// Whether a record may take part, as its state stands: any, unless the service says otherwise.
     ///
     /// # Errors
     /// Why not.
-    fn may_merge(&self, record: &Self::Record) -> Result<(), Error>;
+    fn may_merge(&self, record: &Self::Record) -> Result<(), Error> {
+        let _ = record;
+        Ok(())
+    }
 }
 
 /// What came of it.
@@ -88,7 +85,7 @@ impl<M: Merger> Merges<M> {
             .collect();
         let mut unknown = FieldErrors::new();
         let wishes = Wishes::of(&wish.fields, kind, &ids, &mut unknown)?;
-        self.merger.prepare(&mut tx, caller).await?;
+        self.merger.hold(&mut tx, caller, Intent::Merge).await?;
         let mut records = self.load(&mut tx, caller, winner_id, &sources, unknown).await?;
         let before = records.remove(0);
         let sources = records;

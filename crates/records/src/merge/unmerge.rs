@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::merges::{Merger, Merges};
 use super::settle::Settle;
 use super::store::{self, Row};
+use crate::keep::Intent;
 use crate::record::Record;
 use crate::refs;
 use crate::value::Value;
@@ -40,7 +41,7 @@ impl<M: Merger> Merges<M> {
         let kind = M::Record::description();
         let winner_id = write::parse_id(id)?;
         let mut tx = self.db.begin(caller).await?;
-        self.merger.prepare(&mut tx, caller).await?;
+        self.merger.hold(&mut tx, caller, Intent::Merge).await?;
         let winner: M::Record =
             write::get_for_update(&mut tx, caller, winner_id, "merge", Which::Present).await?;
         let merge_id = refs::required("merge_id", merge_id)?;

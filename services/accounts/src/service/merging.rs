@@ -1,11 +1,10 @@
 //! What accounts add to the merging of records.
 
-use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_proto::{accounts::v1::AccountsMerged, records::v1::Merging};
 use kontor_records::merge::{Merger, Settle};
 
 use super::Accounts;
-use crate::{model::Account, store};
+use crate::model::Account;
 
 impl Merger for Accounts {
     type Merged = AccountsMerged;
@@ -14,15 +13,6 @@ impl Merger for Accounts {
         AccountsMerged {
             merging: Some(merging),
         }
-    }
-
-    /// Children go to another parent, so that nobody else may change who belongs to whom meanwhile.
-    async fn prepare(&self, tx: &mut TenantTx, caller: &Caller) -> Result<(), Error> {
-        Ok(store::hierarchy::lock(tx, caller.company_id()).await?)
-    }
-
-    fn may_merge(&self, _: &Account) -> Result<(), Error> {
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What contacts add to the merging of records, and how they follow that of accounts.
 
-use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_chassis::{Error, TenantTx};
 use kontor_proto::{contacts::v1::ContactsMerged, records::v1::Merging};
 use kontor_records::merge::{Merger, Settle};
 
@@ -14,15 +14,6 @@ impl Merger for Contacts {
         ContactsMerged {
             merging: Some(merging),
         }
-    }
-
-    /// A contact may become the primary one.
-    async fn prepare(&self, tx: &mut TenantTx, caller: &Caller) -> Result<(), Error> {
-        Ok(store::lock_primaries(tx, caller.company_id()).await?)
-    }
-
-    fn may_merge(&self, _: &Contact) -> Result<(), Error> {
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What leads add to the merging of records.
 
-use kontor_chassis::{Caller, Error, TenantTx};
+use kontor_chassis::Error;
 use kontor_proto::{leads::v1::LeadsMerged, records::v1::Merging};
 use kontor_records::merge::{Merger, Settle};
 
@@ -18,10 +18,6 @@ impl Merger for Leads {
         LeadsMerged {
             merging: Some(merging),
         }
-    }
-
-    async fn prepare(&self, _: &mut TenantTx, _: &Caller) -> Result<(), Error> {
-        Ok(())
     }
 
     /// A lead that has become something else stays what it was.
