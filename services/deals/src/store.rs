@@ -134,17 +134,23 @@ pub async fn next_position(
 pub async fn spread(conn: &mut PgConnection, company: Uuid, stage: Uuid) -> Result<(), sqlx::Error> {
     // All new positions lie behind all old ones, so none is taken.
     sqlx::query(
-        "update deals.deals d
+        "with held as (
+            select id, position
+            from deals.deals
+            where company_id = $1
+              and stage_id = $2
+              and status = 'open'
+              and deleted_at is null
+            order by id
+            for update
+         )
+         update deals.deals d
          set position = p.position
          from (
             select o.id, nextval('deals.positions') * $3 as position
             from (
                 select id
-                from deals.deals
-                where company_id = $1
-                  and stage_id = $2
-                  and status = 'open'
-                  and deleted_at is null
+                from held
                 order by position
             ) as o
          ) as p

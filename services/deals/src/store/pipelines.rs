@@ -2,7 +2,9 @@
 
 mod stages;
 
-pub use stages::{Entered, held, lock_out, move_all, note, put as put_stages, remove as remove_stages};
+pub use stages::{
+    Entered, held, hold_deals, lock_out, move_all, note, put as put_stages, remove as remove_stages,
+};
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kontor_chassis::Error;
-use kontor_proto::deals::v1::{
-    self, deal_service_server::DealService, pipeline_service_server::PipelineService,
+use kontor_proto::{
+    deals::v1::{self, deal_service_server::DealService, pipeline_service_server::PipelineService},
+    records::v1::{BulkAction, BulkParams},
 };
 
 use crate::{
@@ -15,6 +16,8 @@ use crate::{
 
 /// Those who move deals at once.
 const MOVERS: usize = 8;
+/// Deals; those that nobody moves stay where they are until their stage goes.
+const DEALS: usize = 24;
 /// Times that two stages are removed.
 const ROUNDS: usize = 12;
 
@@ -57,7 +60,7 @@ async fn two_stages_are_removed_while_eight_move_deals_between_them_and_none_is_
     .unwrap();
     let keep = made.stages[0].clone();
     let mut ids = Vec::new();
-    for n in 0..MOVERS {
+    for n in 0..DEALS {
         let deal = v1::Deal {
             pipeline_id: Some(made.id.clone()),
             ..named(&format!("card {n}"))
@@ -75,7 +78,7 @@ async fn two_stages_are_removed_while_eight_move_deals_between_them_and_none_is_
             .map(|stage| stage.id.clone().unwrap())
             .collect();
         for (n, id) in ids.iter().enumerate() {
-            put(&world, id, &shaky[n % 2], true).await.unwrap();
+            put(&world, id, &shaky[(n + 1) % 2], true).await.unwrap();
         }
         let over = AtomicBool::new(false);
         let mover = async |who: usize| {
@@ -112,8 +115,27 @@ async fn two_stages_are_removed_while_eight_move_deals_between_them_and_none_is_
             over.store(true, Ordering::Relaxed);
             removed.unwrap();
         };
+        // Who changes many deals locks them all at once.
+        let tagger = async {
+            while !over.load(Ordering::Relaxed) {
+                for action in ["add_tags", "remove_tags"] {
+                    let action = BulkAction {
+                        action: action.to_owned(),
+                        all: true,
+                        params: Some(BulkParams {
+                            tags: vec!["shaken".to_owned()],
+                            ..BulkParams::default()
+                        }),
+                        ..BulkAction::default()
+                    };
+                    let request = world.asks(v1::BulkActionDealsRequest { action: Some(action) });
+                    answer(world.grpc.bulk_action_deals(request).await).unwrap();
+                }
+            }
+        };
         tokio::join!(
             remover,
+            tagger,
             mover(0),
             mover(1),
             mover(2),
@@ -130,6 +152,6 @@ async fn two_stages_are_removed_while_eight_move_deals_between_them_and_none_is_
             assert_eq!(deal.stage_id, keep.id);
             places.insert(deal.position);
         }
-        assert_eq!(places.len(), MOVERS, "no two cards share a place");
+        assert_eq!(places.len(), DEALS, "no two cards share a place");
     }
 }

@@ -85,8 +85,14 @@ impl Deals {
         pipeline.updated_by = caller.user_id();
         store::put(&mut tx, company, &pipeline).await?;
         store::put_stages(&mut tx, company, pipeline.id, &pipeline.stages).await?;
+        let likelier = other_likelihoods(&before, &pipeline);
+        let out: Vec<Uuid> = left_out.iter().map(|(stage, _)| stage.id).collect();
+        store::lock_out(&mut tx, company, &out).await?;
+        store::hold_deals(&mut tx, company, &[out, likelier.clone()].concat()).await?;
         self.leave_out(&mut tx, caller, &pipeline, &left_out, now).await?;
-        follow_likelihoods(&mut tx, caller, &before, &pipeline, now).await?;
+        for stage in likelier {
+            move_deals(&mut tx, caller, (stage, stage), now).await?;
+        }
         name(&mut tx, company, &pipeline).await?;
         let kept = kept(&mut tx, company, pipeline.id).await?;
         note(&mut tx, caller, "updated", &kept, now).await?;
@@ -111,6 +117,7 @@ impl Deals {
         let pipeline = locked(&mut tx, company, id, etag).await?;
         let stages: Vec<Uuid> = pipeline.stages.iter().map(|stage| stage.id).collect();
         store::lock_out(&mut tx, company, &stages).await?;
+        store::hold_deals(&mut tx, company, &stages).await?;
         let held: i64 = store::held(&mut tx, company, &stages)
             .await?
             .iter()
@@ -148,7 +155,7 @@ impl Deals {
         tx.commit().await
     }
 
-    /// Empties and removes the stages that a change leaves out.
+    /// Empties and removes the stages that a change leaves out, which nobody comes into any more.
     async fn leave_out(
         &self,
         tx: &mut TenantTx,
@@ -159,7 +166,6 @@ impl Deals {
     ) -> Result<(), Error> {
         let company = caller.company_id();
         let ids: Vec<Uuid> = left_out.iter().map(|(stage, _)| stage.id).collect();
-        store::lock_out(tx, company, &ids).await?;
         let held = store::held(tx, company, &ids).await?;
         for (stage, goal) in left_out {
             let deals = held.iter().find(|(id, _)| *id == stage.id);
@@ -219,21 +225,18 @@ async fn kept(tx: &mut TenantTx, company: Uuid, id: Uuid) -> Result<Pipeline, Er
         .ok_or_else(|| Error::internal("a pipeline that was saved is not there"))
 }
 
-/// Lets open deals become as likely as their stages now are, unless a person set another probability.
-async fn follow_likelihoods(
-    tx: &mut TenantTx,
-    caller: &Caller,
-    before: &Pipeline,
-    after: &Pipeline,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    for stage in &after.stages {
+/// The stages whose likelihood changes: their open deals become as likely, unless a person set another probability.
+fn other_likelihoods(before: &Pipeline, after: &Pipeline) -> Vec<Uuid> {
+    let is_other = |stage: &&Stage| {
         let old = before.stage(Some(stage.id));
-        if old.is_some_and(|old| old.probability != stage.probability) {
-            move_deals(tx, caller, (stage.id, stage.id), now).await?;
-        }
-    }
-    Ok(())
+        old.is_some_and(|old| old.probability != stage.probability)
+    };
+    after
+        .stages
+        .iter()
+        .filter(is_other)
+        .map(|stage| stage.id)
+        .collect()
 }
 
 /// Moves every deal of a stage into another, remembers it and tells it.

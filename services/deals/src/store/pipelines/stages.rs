@@ -26,6 +26,26 @@ pub async fn lock_out(conn: &mut PgConnection, company: Uuid, stages: &[Uuid]) -
     Ok(())
 }
 
+/// Locks the deals of these stages, deleted ones too, in the order of their ids, as everybody does who locks many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn hold_deals(conn: &mut PgConnection, company: Uuid, stages: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select
+         from deals.deals
+         where company_id = $1
+           and stage_id = any ($2)
+         order by id
+         for update",
+    )
+    .bind(company)
+    .bind(stages)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// How many deals these stages hold, open and closed; stages that hold none are not listed.
 ///
 /// # Errors
@@ -102,7 +122,7 @@ pub async fn move_all(
 ) -> Result<Vec<Entered>, sqlx::Error> {
     sqlx::query_as(
         "with chosen as (
-            select d.id, d.stage_id, d.probability, s.pipeline_id as new_pipeline, s.id as new_stage,
+            select d.id, d.stage_id, d.position, d.probability, s.pipeline_id as new_pipeline, s.id as new_stage,
                 case
                     when d.status = 'open' and not d.probability_by_hand then s.probability
                     else d.probability
@@ -111,13 +131,17 @@ pub async fn move_all(
             join deals.stages s on s.company_id = d.company_id and s.id = $3
             where d.company_id = $1
               and d.stage_id = $2
-            order by d.position
+            order by d.id
             for update of d
          ), placed as (
             select *, nextval('deals.positions') * $6 as new_position
-            from chosen
-            where new_stage <> stage_id
-               or new_probability <> probability
+            from (
+                select *
+                from chosen
+                where new_stage <> stage_id
+                   or new_probability <> probability
+                order by position
+            ) as c
          )
          update deals.deals d
          set pipeline_id = p.new_pipeline,
