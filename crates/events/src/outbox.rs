@@ -1,5 +1,6 @@
 //! Messages that were decided in a transaction and are not yet with the bus.
 
+use kontor_chassis::db::{TenantTx, Urgency};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::Outgoing;
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn put(conn: &mut PgConnection, messages: &[Outgoing]) -> Result<(), sqlx::Error> {
+pub async fn put(tx: &mut TenantTx, messages: &[Outgoing]) -> Result<(), sqlx::Error> {
     if messages.is_empty() {
         return Ok(());
     }
@@ -19,7 +20,7 @@ pub async fn put(conn: &mut PgConnection, messages: &[Outgoing]) -> Result<(), s
         kinds,
         payloads,
         headers,
-    } = Columns::of(messages);
+    } = Columns::of(tx, messages);
     sqlx::query(
         "insert into outbox (id, type, payload, headers)
          select *
@@ -29,7 +30,7 @@ pub async fn put(conn: &mut PgConnection, messages: &[Outgoing]) -> Result<(), s
     .bind(kinds)
     .bind(payloads)
     .bind(headers)
-    .execute(conn)
+    .execute(&mut **tx)
     .await?;
     Ok(())
 }
@@ -55,9 +56,9 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The columns of these messages, in their order.
+    /// The columns of these messages, in their order. The commit of `tx` wakes the relay.
     #[must_use]
-    pub fn of(messages: &[Outgoing]) -> Self {
+    pub fn of(tx: &mut TenantTx, messages: &[Outgoing]) -> Self {
         let mut columns = Self::default();
         for Outgoing {
             id,
@@ -66,6 +67,11 @@ impl Columns {
             headers,
         } in messages
         {
+            tx.leaves(if headers.addressed {
+                Urgency::AtOnce
+            } else {
+                Urgency::Whenever
+            });
             columns.ids.push(*id);
             columns.kinds.push(kind.clone());
             columns.payloads.push(payload.clone());

@@ -2,7 +2,7 @@
 //!
 //! A window of rows is deleted, published and committed: what the bus did not take is put back in the same
 //! transaction, and a relay that dies in the middle leaves the rows where they were. Several relays may run at once,
-//! also in several processes; rows in work are skipped.
+//! also in several processes; rows in work are skipped. Requests go their own way, so that nobody waits behind facts.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kontor_chassis::{Db, Error, Host, health::Fitness};
+use kontor_chassis::{Db, Error, Host, db::Urgency, health::Fitness};
 use metrics::{counter, gauge};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -29,15 +29,14 @@ use crate::{
 const WINDOW: i64 = 256;
 /// In one process a window waits for its slowest consumer, so it is smaller.
 const WINDOW_IN_PROCESS: i64 = 64;
-/// Relays of a process: while one awaits confirms, the other publishes.
-const WORKERS: usize = 2;
+/// The relays of a process. Two for requests: while one awaits confirms, the other publishes.
+const WORKERS: [Urgency; 3] = [Urgency::AtOnce, Urgency::AtOnce, Urgency::Whenever];
 /// For what another process wrote and died before it could tell.
 const POLL: Duration = Duration::from_secs(2);
 /// So long a fact waits for the first queue that wants it, when services start one after the other.
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
-/// After a window of facts alone, so long more of them may gather: told together they cost all who hear them less. Nobody
-/// waits for a fact; a request is on its way at once, or so much later when it comes behind facts.
-const GATHERING: Duration = Duration::from_millis(10);
+/// So long facts gather: told together they cost all who hear them less. Nobody waits for a fact.
+const GATHERING: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// When the service stops, so long a window may still wait for the bus. What is not taken then stays in the outbox.
@@ -53,7 +52,10 @@ struct Worker {
     service: Arc<str>,
     db: Db,
     bus: Bus,
-    wake: Arc<Notify>,
+    /// What it tells: requests at once, facts whenever.
+    urgency: Urgency,
+    /// Something that was put back is due.
+    due: Arc<Notify>,
     shutdown: CancellationToken,
 }
 
@@ -67,28 +69,33 @@ struct Row {
     attempts: i32,
 }
 
-/// What a window held.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    Facts,
-    /// Also something that somebody waits for.
-    Requests,
-    /// As much as it can: there may be more.
-    Full,
+/// Takes the next rows of which `$which` holds out of the outbox.
+macro_rules! next {
+    ($which:literal) => {
+        concat!(
+            "with next as (
+                 select id
+                 from outbox
+                 where (held_until is null or held_until <= now())
+                   and ",
+            $which,
+            "
+                 order by id
+                 limit $1
+                 for update skip locked
+             )
+             delete from outbox
+             using next
+             where outbox.id = next.id
+             returning outbox.id, type, payload, headers, created_at, attempts"
+        )
+    };
 }
 
 impl Relay {
     /// Starts the relay of a service on its tasks; it ends with the service's shutdown. The service's health tells from
     /// then on when the broker is away.
     pub fn spawn(host: &Host, bus: &Bus) {
-        let worker = Worker {
-            service: host.name.into(),
-            db: host.db.clone(),
-            bus: bus.clone(),
-            wake: Arc::default(),
-            shutdown: host.shutdown.clone(),
-        };
         let broker = bus.clone();
         host.health.register("broker", move || {
             let broker = broker.clone();
@@ -100,47 +107,52 @@ impl Relay {
                 }
             }
         });
-        for _ in 0..WORKERS {
-            host.tasks.spawn(worker.clone().run());
+        for urgency in WORKERS {
+            let worker = Worker {
+                service: host.name.into(),
+                db: host.db.clone(),
+                bus: bus.clone(),
+                urgency,
+                due: Arc::default(),
+                shutdown: host.shutdown.clone(),
+            };
+            host.tasks.spawn(worker.run());
         }
-        host.tasks.spawn(worker.watch());
+        let (service, db, shutdown) = (host.name, host.db.clone(), host.shutdown.clone());
+        host.tasks.spawn(async move {
+            shutdown.run_until_cancelled(keep_house(service, &db)).await;
+        });
     }
 }
 
-impl Worker {
-    /// Wakes a worker whenever this process may have written something, and from time to time.
-    async fn watch(self) {
-        let mut poll = tokio::time::interval(POLL);
-        let mut pruned = Instant::now();
-        loop {
-            tokio::select! {
-                () = self.shutdown.cancelled() => return,
-                () = self.db.committed() => self.wake.notify_one(),
-                _ = poll.tick() => {
-                    self.wake.notify_one();
-                    let prune = pruned.elapsed() > PRUNE_EVERY;
-                    if prune {
-                        pruned = Instant::now();
-                    }
-                    if let Err(error) = self.keep_house(prune).await {
-                        tracing::debug!(service = %self.service, %error, "the outbox can't be measured");
-                    }
-                }
-            }
-        }
-    }
-
-    async fn keep_house(&self, prune: bool) -> Result<(), Error> {
-        let mut tx = self.db.unscoped().await?;
-        let depth = outbox::depth(&mut tx).await?;
-        #[allow(clippy::cast_precision_loss)] // a gauge
-        gauge!("kontor_events_outbox_depth", "service" => self.service.to_string()).set(depth as f64);
+/// Measures the outbox, and forgets now and then what can't come again.
+async fn keep_house(service: &str, db: &Db) {
+    let mut tick = tokio::time::interval(POLL);
+    let mut pruned = Instant::now();
+    loop {
+        tick.tick().await;
+        let prune = pruned.elapsed() > PRUNE_EVERY;
         if prune {
-            inbox::prune(&mut tx).await?;
+            pruned = Instant::now();
         }
-        tx.commit_quietly().await
+        if let Err(error) = measure(service, db, prune).await {
+            tracing::debug!(service, %error, "the outbox can't be measured");
+        }
     }
+}
 
+async fn measure(service: &str, db: &Db, prune: bool) -> Result<(), Error> {
+    let mut tx = db.unscoped().await?;
+    let depth = outbox::depth(&mut tx).await?;
+    #[allow(clippy::cast_precision_loss)] // a gauge
+    gauge!("kontor_events_outbox_depth", "service" => service.to_owned()).set(depth as f64);
+    if prune {
+        inbox::prune(&mut tx).await?;
+    }
+    tx.commit().await
+}
+
+impl Worker {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut away = false;
@@ -148,23 +160,24 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return,
-                () = self.wake.notified() => {}
+                () = self.db.left(self.urgency) => {}
+                () = self.due.notified() => {}
+                // What another process left, and died before it could tell it.
+                () = tokio::time::sleep(POLL) => {}
+            }
+            if self.urgency == Urgency::Whenever {
+                let _ = tokio::time::timeout(GATHERING, self.shutdown.cancelled()).await;
             }
             loop {
                 match self.window().await {
-                    Ok(told) => {
+                    Ok(full) => {
                         pause = FIRST_PAUSE;
                         if std::mem::take(&mut away) {
                             tracing::info!(service = %self.service, "messages are told again");
                         }
-                        if told == Told::Facts {
-                            let _ = tokio::time::timeout(GATHERING, self.shutdown.cancelled()).await;
-                        }
-                        if told != Told::Full || self.shutdown.is_cancelled() {
+                        if !full || self.shutdown.is_cancelled() {
                             break;
                         }
-                        // The rest may be enough for two.
-                        self.wake.notify_one();
                     }
                     Err(error) => {
                         if !std::mem::replace(&mut away, true) {
@@ -181,8 +194,8 @@ impl Worker {
         }
     }
 
-    /// Tells one window.
-    async fn window(&self) -> Result<Told, Error> {
+    /// Tells one window. Answers whether it held as much as it can: then there may be more.
+    async fn window(&self) -> Result<bool, Error> {
         let size = if self.bus.keeps_the_dead() {
             WINDOW_IN_PROCESS
         } else {
@@ -190,26 +203,15 @@ impl Worker {
         };
         // A server that crashes may forget that these were told: then they are told again, and known by their ids.
         let mut tx = self.db.unscoped_lazily().await?;
-        let mut rows: Vec<Row> = sqlx::query_as(
-            "with next as (
-                 select id
-                 from outbox
-                 where held_until is null
-                    or held_until <= now()
-                 order by id
-                 limit $1
-                 for update skip locked
-             )
-             delete from outbox
-             using next
-             where outbox.id = next.id
-             returning outbox.id, type, payload, headers, created_at, attempts",
-        )
+        let mut rows: Vec<Row> = sqlx::query_as(match self.urgency {
+            Urgency::AtOnce => next!("(headers -> 'addressed')::boolean"),
+            Urgency::Whenever => next!("not (headers -> 'addressed')::boolean"),
+        })
         .bind(size)
         .fetch_all(&mut *tx)
         .await?;
         if rows.is_empty() {
-            return Ok(Told::Nothing);
+            return Ok(false);
         }
         rows.sort_by_key(|row| row.id);
         let messages: Vec<Message> = rows.iter_mut().map(message).collect();
@@ -217,25 +219,19 @@ impl Worker {
             told = self.bus.publish(&messages) => {
                 told.map_err(|away| Error::unavailable("the broker").with_source(away))?
             }
-            () = self.too_late() => return Ok(Told::Nothing),
+            () = self.too_late() => return Ok(false),
         };
         let kept = self.sort_out(&rows, &messages, &fates);
         kept.put_back(&mut tx).await?;
-        tx.commit_quietly().await?;
+        tx.commit().await?;
         if let Some(soonest) = kept.soonest() {
-            let wake = self.wake.clone();
+            let due = self.due.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(soonest).await;
-                wake.notify_one();
+                due.notify_one();
             });
         }
-        Ok(if i64::try_from(rows.len()).is_ok_and(|told| told == size) {
-            Told::Full
-        } else if rows.iter().any(|row| row.headers.addressed) {
-            Told::Requests
-        } else {
-            Told::Facts
-        })
+        Ok(i64::try_from(rows.len()).is_ok_and(|told| told == size))
     }
 
     async fn too_late(&self) {

@@ -12,7 +12,7 @@ use kontor_events::timers::{self, Due, Timer};
 use kontor_events::{Delivery, Handle};
 use kontor_proto::identity::v1::RecordsHandedOver;
 use prost::Message as _;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ fn on_behalf_of(user: Uuid, company: Uuid) -> Caller {
 
 /// Gives a batch to its new owner, deleted records too, as they may be restored. True: there may be more.
 async fn batch<R: Record>(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     caller: &Caller,
     from: Uuid,
     to: Uuid,
@@ -106,12 +106,12 @@ async fn batch<R: Record>(
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(caller.company_id())
         .bind(from)
-        .fetch_all(&mut *conn)
+        .fetch_all(&mut **tx)
         .await?;
     for row in &rows {
         let before = R::from_row(row)?;
         let after = owned_by(&before, to)?;
-        write::update(conn, &before, after, Change::new(caller, now, "assigned")).await?;
+        write::update(tx, &before, after, Change::new(caller, now, "assigned")).await?;
     }
     Ok(i64::try_from(rows.len()).is_ok_and(|count| count == BATCH))
 }

@@ -1,9 +1,8 @@
 //! Telling the audit log that something a company has set up was changed, in the transaction of the change.
 
-use kontor_chassis::{Caller, Error};
+use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::records::v1::{RecordChange, SettingsChanged};
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::wire::timestamp;
@@ -26,7 +25,7 @@ pub struct Deed<'d> {
 /// # Errors
 /// As the database fails.
 pub async fn note(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     caller: &Caller,
     deed: Deed<'_>,
     now: OffsetDateTime,

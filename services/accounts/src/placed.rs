@@ -1,11 +1,10 @@
 //! How accounts lie in territories.
 
-use kontor_chassis::Error;
+use kontor_chassis::{Error, TenantTx};
 use kontor_records::{
     Address, Record,
     territories::{Facts, Placed, Progress},
 };
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -37,12 +36,12 @@ impl Placed for Account {
         self.territory_by_hand = by_hand;
     }
     async fn progressed(
-        conn: &mut PgConnection,
+        tx: &mut TenantTx,
         company: Uuid,
         job: Uuid,
         progress: Progress,
     ) -> Result<(), Error> {
         let kind = Self::description().many;
-        Ok(jobs::progressed(conn, company, job, kind, progress, OffsetDateTime::now_utc()).await?)
+        Ok(jobs::progressed(tx, company, job, kind, progress, OffsetDateTime::now_utc()).await?)
     }
 }

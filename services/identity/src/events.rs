@@ -1,11 +1,11 @@
 //! What identity tells the other services.
 
+use kontor_chassis::TenantTx;
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::identity::v1::{
     CompanyChanged, CompanyCreated, CurrenciesChanged, CurrencyRate, MembersChanged, RecordsHandedOver,
 };
 use kontor_proto::records::v1::RecordChange;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub(crate) struct MemberChange<'a> {
 /// Tells of a new company and its first member. Other services have to make what a company begins with, so it waits in
 /// the outbox until one takes it.
 pub(crate) async fn company_founded(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company: &Company,
     founder: &Person,
     now: OffsetDateTime,
@@ -48,12 +48,12 @@ pub(crate) async fn company_founded(
             .addressed(),
         members_changed(company.id, founder.id, &member, now),
     ];
-    outbox::put(conn, &told).await
+    outbox::put(tx, &told).await
 }
 
 /// Tells of a change of a company.
 pub(crate) async fn company_changed(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company: &Company,
     by: Option<Uuid>,
 ) -> Result<(), sqlx::Error> {
@@ -64,12 +64,12 @@ pub(crate) async fn company_changed(
         time_zone: company.time_zone.clone(),
         version: company.version,
     };
-    outbox::put(conn, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
+    outbox::put(tx, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
 }
 
 /// Tells what a company counts in; `rates` are all there are now, as currency and decimal string.
 pub(crate) async fn currencies_changed(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company: &Company,
     rates: Vec<(String, String)>,
     by: Option<Uuid>,
@@ -83,23 +83,23 @@ pub(crate) async fn currencies_changed(
             .collect(),
         version: company.version,
     };
-    outbox::put(conn, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
+    outbox::put(tx, &[Outgoing::new(company.id, by, &changed).about(company.id)]).await
 }
 
 /// Tells of a change of one member.
 pub(crate) async fn member_changed(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company_id: Uuid,
     by: Uuid,
     change: MemberChange<'_>,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
-    outbox::put(conn, &[members_changed(company_id, by, &change, now)]).await
+    outbox::put(tx, &[members_changed(company_id, by, &change, now)]).await
 }
 
 /// Tells that all that a member owns is another's from now on. Services have to act on it, so it waits until one takes it.
 pub(crate) async fn handed_over(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company_id: Uuid,
     by: Uuid,
     from: Uuid,
@@ -113,7 +113,7 @@ pub(crate) async fn handed_over(
     let told = Outgoing::new(company_id, Some(by), &handed_over)
         .about(from)
         .addressed();
-    outbox::put(conn, &[told]).await
+    outbox::put(tx, &[told]).await
 }
 
 fn members_changed(company_id: Uuid, by: Uuid, change: &MemberChange<'_>, now: OffsetDateTime) -> Outgoing {

@@ -1,10 +1,9 @@
 //! How leads lie in territories.
 
-use kontor_chassis::Error;
+use kontor_chassis::{Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::leads::v1::LeadTerritoryMovesProgressed;
 use kontor_records::territories::{Facts, Placed, Progress};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -38,7 +37,7 @@ impl Placed for Lead {
         }
     }
     async fn progressed(
-        conn: &mut PgConnection,
+        tx: &mut TenantTx,
         company: Uuid,
         job: Uuid,
         progress: Progress,
@@ -50,6 +49,6 @@ impl Placed for Lead {
             done,
         };
         let event = Outgoing::new(company, None, &event).about(job);
-        Ok(outbox::put(conn, &[event]).await?)
+        Ok(outbox::put(tx, &[event]).await?)
     }
 }

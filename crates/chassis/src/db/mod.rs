@@ -3,6 +3,7 @@
 //! `read` and `begin` open a transaction and set the caller's company for it in one round trip; a read is dropped, a write
 //! committed. So a read costs two round trips and a write of one statement three, and no setting outlives its transaction.
 
+mod left;
 mod role;
 mod signals;
 mod tenant_tx;
@@ -14,10 +15,12 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::sync::Notify;
 
+pub use left::Urgency;
 pub use signals::{Signal, Signals, Subscription};
 pub use tenant_tx::TenantTx;
+
+use left::Left;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -34,7 +37,7 @@ struct Inner {
     schema: Box<str>,
     options: PgConnectOptions,
     signals: OnceLock<Signals>,
-    committed: Arc<Notify>,
+    left: Arc<Left>,
 }
 
 impl Db {
@@ -73,7 +76,7 @@ impl Db {
             schema: service.into(),
             options,
             signals: OnceLock::new(),
-            committed: Arc::default(),
+            left: Arc::default(),
         })))
     }
 
@@ -101,7 +104,7 @@ impl Db {
         if let Some(ticket) = caller.ticket() {
             ticket.before_reading().await?;
         }
-        TenantTx::begin(&self.0.pool, &self.0.schema, text, None).await
+        self.opened(text).await
     }
 
     /// Begins a transaction that writes, as this caller. Dropped without `commit`, nothing happened.
@@ -110,7 +113,7 @@ impl Db {
     /// As [`Self::read`]; when the request's idempotency key is another request's.
     pub async fn begin(&self, caller: &Caller) -> Result<TenantTx, Error> {
         let text = tenant_tx::begin_text(false, Some(caller));
-        let open = self.writing(&text);
+        let open = self.opened(&text);
         match caller.ticket() {
             Some(ticket) => ticket.begin(open).await,
             None => open.await,
@@ -122,7 +125,7 @@ impl Db {
     /// # Errors
     /// As [`Self::read`].
     pub async fn unscoped(&self) -> Result<TenantTx, Error> {
-        self.writing(&tenant_tx::begin_text(false, None)).await
+        self.opened(&tenant_tx::begin_text(false, None)).await
     }
 
     /// As [`Self::unscoped`], but its commit doesn't wait for the disk: after a crash of the server it may never have
@@ -131,19 +134,18 @@ impl Db {
     /// # Errors
     /// As [`Self::read`].
     pub async fn unscoped_lazily(&self) -> Result<TenantTx, Error> {
-        self.writing("begin; set local synchronous_commit = off").await
+        self.opened("begin; set local synchronous_commit = off").await
     }
 
-    async fn writing(&self, text: &str) -> Result<TenantTx, Error> {
-        let committed = Some(Arc::clone(&self.0.committed));
-        TenantTx::begin(&self.0.pool, &self.0.schema, text, committed).await
+    async fn opened(&self, text: &str) -> Result<TenantTx, Error> {
+        TenantTx::begin(&self.0.pool, &self.0.schema, text, Arc::clone(&self.0.left)).await
     }
 
-    /// Waits until a transaction of this process is committed; one that was since the last wait counts. For one who sleeps
-    /// until there may be something to do. A `notify` would say it to all processes, but it holds a lock of the whole
-    /// server until the commit is on disk, so that one commit after the other goes there alone.
-    pub async fn committed(&self) {
-        self.0.committed.notified().await;
+    /// Waits until a transaction of this process that leaves something so urgent to be told is committed; one that was since
+    /// the last wait counts. A `notify` would say it to all processes, but it holds a lock of the whole server until the
+    /// commit is on disk, so that one commit after the other goes there alone.
+    pub async fn left(&self, urgency: Urgency) {
+        self.0.left.woken(urgency).await;
     }
 
     /// What the database tells by `notify`, on one connection for the whole service, opened at the first call.
@@ -165,9 +167,7 @@ impl Db {
     /// # Errors
     /// Unavailable when it doesn't.
     pub async fn ping(&self) -> Result<(), Error> {
-        TenantTx::begin(&self.0.pool, &self.0.schema, "begin read only", None)
-            .await
-            .map(drop)
+        self.opened("begin read only").await.map(drop)
     }
 
     /// Refuses a login role that Row-Level Security doesn't bind, and says how to mend it.

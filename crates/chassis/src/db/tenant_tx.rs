@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
-use tokio::sync::Notify;
 use tracing::{Instrument, Span};
 
+use super::left::{Leaves, Left, Urgency};
 use super::to_the_end::ToTheEnd;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -24,8 +24,9 @@ pub struct TenantTx {
     span: Span,
     /// The key of the request whose work this is: it gets the transaction back instead of its end.
     ticket: Option<Arc<Ticket>>,
-    /// Told of the commit; none when it only reads.
-    committed: Option<Arc<Notify>>,
+    /// What it leaves to be told, once it is committed.
+    leaves: Leaves,
+    left: Arc<Left>,
     /// Of a request that is only tried: it is never committed.
     on_trial: bool,
 }
@@ -51,7 +52,7 @@ impl TenantTx {
         pool: &PgPool,
         schema: &str,
         text: &str,
-        committed: Option<Arc<Notify>>,
+        left: Arc<Left>,
     ) -> Result<Self, Error> {
         let span = tracing::debug_span!(
             "db.transaction",
@@ -75,7 +76,8 @@ impl TenantTx {
             tx: Some(tx),
             span,
             ticket: None,
-            committed,
+            leaves: Leaves::default(),
+            left,
             on_trial: trial::is_on(),
         })
     }
@@ -93,20 +95,15 @@ impl TenantTx {
         }
         if let Some(tx) = self.tx.take() {
             tx.commit().instrument(self.span.clone()).await?;
-            if let Some(committed) = &self.committed {
-                committed.notify_one();
-            }
+            self.left.wake(self.leaves);
         }
         Ok(())
     }
 
-    /// Makes it so and wakes nobody: for one whom commits wake.
-    ///
-    /// # Errors
-    /// As [`Self::commit`].
-    pub async fn commit_quietly(mut self) -> Result<(), Error> {
-        self.committed = None;
-        self.commit().await
+    /// Notes that something in it waits to be told: who waits for that by [`Db::left`](super::Db::left) wakes when it is
+    /// committed.
+    pub fn leaves(&mut self, urgency: Urgency) {
+        self.leaves.add(urgency);
     }
 
     /// Makes it so at once, because the use-case goes on: it waits for others, or works in the background.
@@ -174,7 +171,8 @@ impl Drop for TenantTx {
                 tx: Some(tx),
                 span: self.span.clone(),
                 ticket: None,
-                committed: self.committed.take(),
+                leaves: self.leaves,
+                left: self.left.clone(),
                 on_trial: self.on_trial,
             };
             ticket.park(given_up, false);

@@ -2,10 +2,9 @@
 
 use std::marker::PhantomData;
 
-use kontor_chassis::{Caller, Db, Error, FieldErrors};
+use kontor_chassis::{Caller, Db, Error, FieldErrors, TenantTx};
 use kontor_proto::records::v1::FieldDefinition;
 use prost_types::FieldMask;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{Definition, Fields, definition, forget, store};
@@ -145,7 +144,7 @@ impl<R: Record> OwnFields<R> {
 
 /// Tells the audit log of a field: `things.tier`.
 async fn note<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     caller: &Caller,
     action: &str,
     definition: &Definition,

@@ -65,7 +65,6 @@ pub(crate) async fn catch_up<R: Settle>(
     now: OffsetDateTime,
 ) -> Result<R, Error> {
     let (company, kind) = (record.company_id(), R::description());
-    let mut moved = false;
     let referred = elsewhere(&record);
     let ids: BTreeSet<Uuid> = referred.iter().map(|(_, id)| *id).collect();
     if ids.is_empty() {
@@ -73,13 +72,12 @@ pub(crate) async fn catch_up<R: Settle>(
     }
     // A merge that is heard at this moment either is seen, or sees the record.
     heard::share(tx, company, ids).await?;
-    for (referred, id) in referred {
-        let passages = heard::passages(tx, company, referred, id).await?;
-        moved |= !passages.is_empty();
-        forth::<R>(tx, company, referred, passages, now).await?;
-    }
-    if !moved {
+    let gone = heard::passages_of(tx, company, referred).await?;
+    if gone.is_empty() {
         return Ok(record);
+    }
+    for (referred, passages) in gone {
+        forth::<R>(tx, company, &referred, passages, now).await?;
     }
     let system = Caller::system(company);
     write::find(tx, &system, record.id(), Which::Any)
@@ -112,7 +110,7 @@ fn elsewhere<R: Record>(record: &R) -> BTreeSet<(&'static str, Uuid)> {
 async fn forth<R: Settle>(
     tx: &mut TenantTx,
     company: Uuid,
-    referred: &'static str,
+    referred: &str,
     mut pending: Vec<Passage>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
@@ -131,7 +129,7 @@ async fn forth<R: Settle>(
 async fn move_references<R: Settle>(
     tx: &mut TenantTx,
     company: Uuid,
-    referred: &'static str,
+    referred: &str,
     passage: &Passage,
     now: OffsetDateTime,
 ) -> Result<(), Error> {

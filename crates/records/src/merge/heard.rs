@@ -1,6 +1,6 @@
 //! Which merges of other services were heard of, on a borrowed connection.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -148,6 +148,36 @@ pub(super) async fn passages(
     .bind(id)
     .fetch_all(conn)
     .await
+}
+
+/// Where any of these records, each with its kind, have gone: by kind.
+pub(super) async fn passages_of(
+    conn: &mut PgConnection,
+    company: Uuid,
+    records: BTreeSet<(&str, Uuid)>,
+) -> Result<BTreeMap<String, Vec<Passage>>, sqlx::Error> {
+    let (kinds, ids): (Vec<&str>, Vec<Uuid>) = records.into_iter().unzip();
+    let rows: Vec<(String, Uuid, Uuid, Uuid)> = sqlx::query_as(
+        "select kind, merge_id, record_id, winner_id
+         from merged_records
+         join unnest($2::text[], $3::uuid[]) as referred (kind, record_id) using (kind, record_id)
+         where company_id = $1
+         order by merge_id",
+    )
+    .bind(company)
+    .bind(kinds)
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    let mut passages: BTreeMap<String, Vec<Passage>> = BTreeMap::new();
+    for (kind, merge_id, record, winner_id) in rows {
+        passages.entry(kind).or_default().push(Passage {
+            merge_id,
+            gone: vec![record],
+            winner_id,
+        });
+    }
+    Ok(passages)
 }
 
 /// Whether a record that another was merged into, as far as `kind` follows, has gone itself.

@@ -1,6 +1,6 @@
 //! What sagas did here.
 
-use kontor_chassis::Error;
+use kontor_chassis::{Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -79,7 +79,7 @@ fn read(row: &PgRow) -> Result<Entry, Error> {
 
 /// Remembers what was done for a saga, in place of what was remembered before, and tells of it.
 pub(super) async fn save(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company: Uuid,
     saga: Uuid,
     entry: &Entry,
@@ -96,7 +96,7 @@ pub(super) async fn save(
         kinds,
         payloads,
         headers,
-    } = outbox::Columns::of(&[told]);
+    } = outbox::Columns::of(tx, &[told]);
     sqlx::query(
         "with told as (
              insert into outbox (id, type, payload, headers)
@@ -127,7 +127,7 @@ pub(super) async fn save(
     .bind(kinds)
     .bind(payloads)
     .bind(headers)
-    .execute(conn)
+    .execute(&mut **tx)
     .await?;
     Ok(())
 }

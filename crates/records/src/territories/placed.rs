@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use kontor_chassis::Error;
+use kontor_chassis::{Error, TenantTx};
 use prost_types::FieldMask;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -30,12 +30,12 @@ pub trait Placed: Record {
     }
     /// Notes how far a job that moves such records has come; told again after a crash.
     fn progressed(
-        conn: &mut PgConnection,
+        tx: &mut TenantTx,
         company: Uuid,
         job: Uuid,
         progress: Progress,
     ) -> impl Future<Output = Result<(), Error>> + Send {
-        let _ = (conn, company, job, progress);
+        let _ = (tx, company, job, progress);
         std::future::ready(Ok(()))
     }
 }

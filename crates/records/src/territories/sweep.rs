@@ -50,7 +50,7 @@ pub struct Progress {
 /// # Errors
 /// Invalid when an id can't be read; Unavailable and Internal as the database fails.
 pub async fn empty<R: Placed>(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     territories: &Territories,
     company: Uuid,
     changes: &[TerritoryChange],
@@ -66,9 +66,9 @@ pub async fn empty<R: Placed>(
             emptying: true,
             actor: change.by.as_deref().map(write::parse_id).transpose()?,
         };
-        note::<R>(conn, company, sweep).await?;
-        if !batch::<R>(conn, territories, company, sweep.id).await?.done {
-            soon(conn, company, sweep.id).await?;
+        note::<R>(tx, company, sweep).await?;
+        if !batch::<R>(tx, territories, company, sweep.id).await?.done {
+            soon(tx, company, sweep.id).await?;
         }
     }
     Ok(())
@@ -172,7 +172,7 @@ struct Row {
 
 /// Looks at the next records of a job, and moves those that belong elsewhere.
 async fn batch<R: Placed>(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     territories: &Territories,
     company: Uuid,
     job: Uuid,
@@ -188,7 +188,7 @@ async fn batch<R: Placed>(
     .bind(company)
     .bind(job)
     .bind(R::description().many)
-    .fetch_optional(&mut *conn)
+    .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else {
         return Ok(Progress { moved: 0, done: true });
@@ -197,7 +197,7 @@ async fn batch<R: Placed>(
         let moved = row.moved;
         return Ok(Progress { moved, done: true });
     }
-    let map = table::load(conn, company).await?;
+    let map = table::load(tx, company).await?;
     let inside = map.within(row.territory_id);
     // Nothing when the record stays; else where it goes.
     let goes = |record: &R| -> Option<Option<Uuid>> {
@@ -207,7 +207,7 @@ async fn batch<R: Placed>(
         verdict(&map, &inside, record).map(|verdict| verdict.to.map(|to| to.id))
     };
     let within = row.emptying.then_some(row.territory_id);
-    let records: Vec<R> = moves::next(conn, company, row.behind, within).await?;
+    let records: Vec<R> = moves::next(tx, company, row.behind, within).await?;
     let ids: Vec<Uuid> = records
         .iter()
         .filter(|record| goes(record).is_some())
@@ -215,7 +215,7 @@ async fn batch<R: Placed>(
         .collect();
     let mut moved = Vec::with_capacity(ids.len());
     // Read again under a lock: a person may have put one somewhere meanwhile.
-    for before in hold::<R>(conn, company, &ids).await? {
+    for before in hold::<R>(tx, company, &ids).await? {
         if let Some(to) = goes(&before) {
             let mut after = before.clone();
             after.put(to, false);
@@ -230,14 +230,14 @@ async fn batch<R: Placed>(
             given: Given::default(),
         })
         .collect();
-    territories.settle(conn, company, &mut cases).await?;
+    territories.settle(tx, company, &mut cases).await?;
     let progress = Progress {
         moved: row.moved + i64::try_from(moved.len()).unwrap_or(i64::MAX),
         done: records.len() < moves::BATCH,
     };
     let (actor, now) = (actor(company, row.actor), OffsetDateTime::now_utc());
     for (before, after) in moved {
-        write::update(conn, &before, after, Change::new(&actor, now, "moved")).await?;
+        write::update(tx, &before, after, Change::new(&actor, now, "moved")).await?;
     }
     sqlx::query(
         "update territory_sweeps
@@ -254,7 +254,7 @@ async fn batch<R: Placed>(
     .bind(records.last().map(R::id))
     .bind(progress.moved)
     .bind(progress.done)
-    .execute(conn)
+    .execute(&mut **tx)
     .await?;
     Ok(progress)
 }

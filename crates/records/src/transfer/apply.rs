@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use kontor_chassis::error::Error;
-use kontor_chassis::{Caller, Db};
+use kontor_chassis::{Caller, Db, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::records::v1::RecordChange;
 use prost_types::Timestamp;
@@ -136,7 +136,7 @@ impl<I: Importer> Apply<'_, I> {
         }
     }
 
-    async fn batch(&self, tx: &mut kontor_chassis::TenantTx, job: &Job, upto: i64) -> Result<Batch, Error> {
+    async fn batch(&self, tx: &mut TenantTx, job: &Job, upto: i64) -> Result<Batch, Error> {
         self.importer.hold_many(tx, self.caller).await?;
         if self.plan.mode == Mode::Create {
             self.create(tx, job, upto).await
@@ -170,7 +170,7 @@ impl<I: Importer> Apply<'_, I> {
 
     /// Makes records of the rows above the job's mark, up to `upto`. A row that the table refuses doesn't stop the
     /// others: the batch is halved until that row stands alone.
-    async fn create(&self, conn: &mut PgConnection, job: &Job, upto: i64) -> Result<Batch, Error> {
+    async fn create(&self, tx: &mut TenantTx, job: &Job, upto: i64) -> Result<Batch, Error> {
         let kind = I::Record::description();
         let sql = staging::insert_statement(kind, self.staging);
         let now = OffsetDateTime::now_utc();
@@ -178,7 +178,7 @@ impl<I: Importer> Apply<'_, I> {
         let mut changes = Vec::new();
         let mut ranges = vec![(job.applied_to, upto)];
         while let Some((from, to)) = ranges.pop() {
-            sqlx::query("savepoint batch").execute(&mut *conn).await?;
+            sqlx::query("savepoint batch").execute(&mut **tx).await?;
             let made = sqlx::query(AssertSqlSafe(sql.clone()))
                 .bind(self.claim.company_id)
                 .bind(self.claim.id)
@@ -186,11 +186,11 @@ impl<I: Importer> Apply<'_, I> {
                 .bind(to)
                 .bind(now)
                 .bind(self.plan.user_id)
-                .fetch_all(&mut *conn)
+                .fetch_all(&mut **tx)
                 .await;
             match made {
                 Ok(rows) => {
-                    sqlx::query("release savepoint batch").execute(&mut *conn).await?;
+                    sqlx::query("release savepoint batch").execute(&mut **tx).await?;
                     for row in &rows {
                         let id: Uuid = row.try_get("id")?;
                         batch.created.push(id);
@@ -200,13 +200,13 @@ impl<I: Importer> Apply<'_, I> {
                 }
                 Err(error) if is_about_a_row(&error) => {
                     sqlx::query("rollback to savepoint batch")
-                        .execute(&mut *conn)
+                        .execute(&mut **tx)
                         .await?;
                     if to - from > 1 {
                         let middle = from + (to - from) / 2;
                         ranges.extend([(middle, to), (from, middle)]);
                     } else {
-                        batch.refusals.extend(self.refusal(conn, job, to, &error).await?);
+                        batch.refusals.extend(self.refusal(tx, job, to, &error).await?);
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -218,7 +218,7 @@ impl<I: Importer> Apply<'_, I> {
         .bind(self.claim.id)
         .bind(job.applied_to)
         .bind(upto)
-        .fetch_one(&mut *conn)
+        .fetch_one(&mut **tx)
         .await?;
         // What is neither made nor refused was there already, as a unique constraint of the table knows.
         batch.skipped = staged - batch.counts().created - batch.counts().failed;
@@ -230,7 +230,7 @@ impl<I: Importer> Apply<'_, I> {
                     .asked_from(self.caller.origin())
             })
             .collect();
-        outbox::put(conn, &events).await?;
+        outbox::put(tx, &events).await?;
         Ok(batch)
     }
 

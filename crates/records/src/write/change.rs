@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kontor_chassis::{Caller, Error};
+use kontor_chassis::{Caller, Error, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::records::v1::RecordChange;
 use prost_types::Timestamp;
@@ -85,6 +85,7 @@ impl<'c> Change<'c> {
     /// Adds the parameters of `note_and_tell` for this record as it will be.
     pub(crate) fn bind<R: Record>(
         self,
+        tx: &mut TenantTx,
         record: &R,
         version: i64,
         notes: Notes,
@@ -109,7 +110,7 @@ impl<'c> Change<'c> {
             kinds,
             payloads,
             headers,
-        } = outbox::Columns::of(&messages);
+        } = outbox::Columns::of(tx, &messages);
 
         arguments.add(now)?;
         arguments.add(caller.user_id())?;

@@ -1,9 +1,9 @@
 //! A new record.
 
-use kontor_chassis::Error;
+use kontor_chassis::{Error, TenantTx};
 use sqlx::Arguments as _;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::postgres::PgArguments;
 
 use super::change::{Change, Notes};
 use crate::record::Record;
@@ -12,17 +12,21 @@ use crate::record::Record;
 ///
 /// # Errors
 /// What the change's `on_conflict` says of a constraint; Unavailable and Internal as the database fails.
-pub async fn insert<R: Record>(tx: &mut PgConnection, record: &R, change: Change<'_>) -> Result<R, Error> {
+pub async fn insert<R: Record>(tx: &mut TenantTx, record: &R, change: Change<'_>) -> Result<R, Error> {
     let conflict = change.conflicts();
-    let arguments = arguments(record, change).map_err(Error::internal)?;
+    let arguments = arguments(tx, record, change).map_err(Error::internal)?;
     let row = sqlx::query_with(R::description().sql.insert, arguments)
-        .fetch_one(tx)
+        .fetch_one(&mut **tx)
         .await
         .map_err(|error| conflict.explain(error))?;
     Ok(R::from_row(&row)?)
 }
 
-fn arguments<R: Record>(record: &R, change: Change<'_>) -> Result<PgArguments, BoxDynError> {
+fn arguments<R: Record>(
+    tx: &mut TenantTx,
+    record: &R,
+    change: Change<'_>,
+) -> Result<PgArguments, BoxDynError> {
     let description = R::description();
     let values = record.values();
     let search = description.search_text(&values);
@@ -33,6 +37,6 @@ fn arguments<R: Record>(record: &R, change: Change<'_>) -> Result<PgArguments, B
         }
     }
     arguments.add(search)?;
-    change.bind(record, record.version(), Notes::whole(), &mut arguments)?;
+    change.bind(tx, record, record.version(), Notes::whole(), &mut arguments)?;
     Ok(arguments)
 }

@@ -1,6 +1,6 @@
 //! Changing many records at once: what is written, remembered and told of all of them is one statement.
 
-use kontor_chassis::{Caller, Error, Scope};
+use kontor_chassis::{Caller, Error, Scope, TenantTx};
 use kontor_events::{Outgoing, outbox};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
@@ -87,7 +87,7 @@ pub(crate) struct Pair<R> {
 /// # Errors
 /// As the database fails otherwise.
 pub(crate) async fn update_each<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     pairs: Vec<Pair<R>>,
     change: &Change<'_>,
 ) -> Result<Vec<(Uuid, Error)>, Error> {
@@ -97,14 +97,14 @@ pub(crate) async fn update_each<R: Record>(
         if part.is_empty() {
             continue;
         }
-        sqlx::query("savepoint many").execute(&mut *tx).await?;
+        sqlx::query("savepoint many").execute(&mut **tx).await?;
         match update(tx, &part, change).await {
             Ok(()) => {
-                sqlx::query("release savepoint many").execute(&mut *tx).await?;
+                sqlx::query("release savepoint many").execute(&mut **tx).await?;
             }
             Err(error) if is_about_a_row(&error) => {
                 sqlx::query("rollback to savepoint many")
-                    .execute(&mut *tx)
+                    .execute(&mut **tx)
                     .await?;
                 match part.as_slice() {
                     [alone] => refused.push((alone.before.id(), change.conflicts().of_one(error))),
@@ -129,7 +129,7 @@ pub(crate) fn is_about_a_row(error: &sqlx::Error) -> bool {
 }
 
 async fn update<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     pairs: &[Pair<R>],
     change: &Change<'_>,
 ) -> Result<(), sqlx::Error> {
@@ -160,7 +160,7 @@ async fn update<R: Record>(
         kinds,
         payloads,
         headers,
-    } = outbox::Columns::of(&told);
+    } = outbox::Columns::of(tx, &told);
     arguments
         .add(ids)
         .and_then(|()| arguments.add(kinds))
@@ -168,7 +168,7 @@ async fn update<R: Record>(
         .and_then(|()| arguments.add(headers))
         .map_err(sqlx::Error::Encode)?;
     sqlx::query_with(AssertSqlSafe(sql), arguments)
-        .execute(tx)
+        .execute(&mut **tx)
         .await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Changing, deleting and restoring a record that was read in the same transaction.
 
-use kontor_chassis::Error;
-use sqlx::postgres::{PgArguments, PgConnection};
+use kontor_chassis::{Error, TenantTx};
+use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, AssertSqlSafe};
 
 use super::change::{Change, Notes};
@@ -17,7 +17,7 @@ use crate::value::Value;
 /// Stale when it was changed since `before` was read (never when it was read for update); what the change's
 /// `on_conflict` says of a constraint; Unavailable and Internal as the database fails.
 pub async fn update<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     before: &R,
     after: R,
     change: Change<'_>,
@@ -35,7 +35,7 @@ pub async fn update<R: Record>(
 ///
 /// # Errors
 /// As [`update`].
-pub async fn delete<R: Record>(tx: &mut PgConnection, before: &R, change: Change<'_>) -> Result<R, Error> {
+pub async fn delete<R: Record>(tx: &mut TenantTx, before: &R, change: Change<'_>) -> Result<R, Error> {
     let mut after = before.clone();
     after.set_deleted_at(Some(change.now));
     write(tx, before.values(), after, Notes::whole(), change).await
@@ -45,7 +45,7 @@ pub async fn delete<R: Record>(tx: &mut PgConnection, before: &R, change: Change
 ///
 /// # Errors
 /// As [`update`]; Conflict for one that was merged into another.
-pub async fn restore<R: Record>(tx: &mut PgConnection, before: &R, change: Change<'_>) -> Result<R, Error> {
+pub async fn restore<R: Record>(tx: &mut TenantTx, before: &R, change: Change<'_>) -> Result<R, Error> {
     if before.deleted_at().is_none() {
         return Ok(before.clone());
     }
@@ -57,7 +57,7 @@ pub async fn restore<R: Record>(tx: &mut PgConnection, before: &R, change: Chang
 
 /// Brings a deleted record back as `after`, also one that was merged into another: the merge is taken back.
 pub(crate) async fn bring_back<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     before: &R,
     after: R,
     change: Change<'_>,
@@ -66,7 +66,7 @@ pub(crate) async fn bring_back<R: Record>(
 }
 
 async fn write<R: Record>(
-    tx: &mut PgConnection,
+    tx: &mut TenantTx,
     old: Vec<Value>,
     mut after: R,
     notes: Notes,
@@ -84,10 +84,10 @@ async fn write<R: Record>(
         .and_then(|()| arguments.add(after.id()))
         .and_then(|()| arguments.add(version))
         .and_then(|()| written.bind(&mut arguments))
-        .and_then(|()| change.bind(&after, version + 1, notes, &mut arguments))
+        .and_then(|()| change.bind(tx, &after, version + 1, notes, &mut arguments))
         .map_err(Error::internal)?;
     let row = sqlx::query_with(AssertSqlSafe(sql), arguments)
-        .fetch_optional(tx)
+        .fetch_optional(&mut **tx)
         .await
         .map_err(|error| conflict.explain(error))?
         .ok_or_else(Error::stale)?;

@@ -1,6 +1,6 @@
 //! Changing and removing members, without ever losing the last admin.
 
-use kontor_chassis::{Caller, Error as Failure};
+use kontor_chassis::{Caller, Error as Failure, TenantTx};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -115,7 +115,7 @@ impl Identity {
     /// Answers what is.
     async fn write_member(
         &self,
-        conn: &mut PgConnection,
+        tx: &mut TenantTx,
         caller: &Caller,
         before: &Member,
         old_role: &RoleRef,
@@ -131,16 +131,13 @@ impl Identity {
         let (company_id, by) = (caller.company_id(), person_of(caller)?);
         let was_admin = before.active && old_role.is_admin();
         let is_admin = active && role.is_admin();
-        if was_admin
-            && !is_admin
-            && !store::members::has_other_admin(conn, company_id, before.user_id).await?
-        {
+        if was_admin && !is_admin && !store::members::has_other_admin(tx, company_id, before.user_id).await? {
             return Err(Error::LastAdmin);
         }
         let version = before.version + 1;
         let left_at = leaves.then_some(now);
         store::members::update(
-            conn,
+            tx,
             company_id,
             before.user_id,
             &store::members::Standing {
@@ -152,7 +149,7 @@ impl Identity {
             now,
         )
         .await?;
-        let person = store::people::get(conn, before.user_id)
+        let person = store::people::get(tx, before.user_id)
             .await?
             .ok_or(Error::NotFound("member"))?;
         let mut fields = Vec::new();
@@ -169,16 +166,16 @@ impl Identity {
             action,
             fields: &fields,
         };
-        events::member_changed(conn, company_id, by, told, now).await?;
+        events::member_changed(tx, company_id, by, told, now).await?;
         let deed = Deed::on("member", action, person.id, person.full_name()).changing(&fields);
-        store::audit::append(conn, &Doer::of(caller, now), &[deed]).await?;
-        let mut over = store::grants::renew(conn, company_id, Held::By(before.user_id), now).await?;
+        store::audit::append(tx, &Doer::of(caller, now), &[deed]).await?;
+        let mut over = store::grants::renew(tx, company_id, Held::By(before.user_id), now).await?;
         if before.active && !active {
             // A token of this company may be about in a session that has just moved to another one.
             let since = now - self.token_life - Duration::minutes(1);
-            over.extend(store::sessions::end_in(conn, before.user_id, company_id, since, now).await?);
+            over.extend(store::sessions::end_in(tx, before.user_id, company_id, since, now).await?);
             // What the member's programs do here ends with the member.
-            over.extend(store::api_keys::delete_of(conn, company_id, before.user_id, now).await?);
+            over.extend(store::api_keys::delete_of(tx, company_id, before.user_id, now).await?);
         }
         Ok(over)
     }
@@ -196,18 +193,13 @@ async fn lock(conn: &mut PgConnection, company_id: Uuid, user_id: Uuid) -> Resul
 }
 
 /// Tells that all that a member owns is another's from now on.
-async fn hand_over(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    from: Uuid,
-    heir: Option<Uuid>,
-) -> Result<(), Error> {
+async fn hand_over(tx: &mut TenantTx, caller: &Caller, from: Uuid, heir: Option<Uuid>) -> Result<(), Error> {
     let Some(heir) = heir else { return Ok(()) };
     let (company_id, by) = (caller.company_id(), person_of(caller)?);
-    let members = store::members::some(conn, company_id, &[heir]).await?;
+    let members = store::members::some(tx, company_id, &[heir]).await?;
     if heir == from || !members.iter().any(|member| member.active) {
         return Err(Failure::unknown_reference("hand_over_to").into());
     }
-    events::handed_over(conn, company_id, by, from, heir).await?;
+    events::handed_over(tx, company_id, by, from, heir).await?;
     Ok(())
 }

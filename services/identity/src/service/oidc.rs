@@ -4,8 +4,7 @@
 //! that company alone: the session can't enter another one and can't change what is the person's own everywhere; and
 //! somebody who is known to the suite but no member of the company has to be invited, not asserted.
 
-use kontor_chassis::{Caller, Error as Failure};
-use sqlx::PgConnection;
+use kontor_chassis::{Caller, Error as Failure, TenantTx};
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -245,7 +244,7 @@ fn registration(provider: &Provider, client_secret: Option<String>) -> Registrat
 
 /// The person whom the provider means: by its subject, or the first time by the address.
 async fn meant(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company_id: Uuid,
     provider: &Provider,
     vouched: Vouched,
@@ -258,7 +257,7 @@ async fn meant(
         first_name,
         last_name,
     } = vouched;
-    if let Some(user_id) = store::oidc::member_of(conn, company_id, &provider.issuer, &subject).await? {
+    if let Some(user_id) = store::oidc::member_of(tx, company_id, &provider.issuer, &subject).await? {
         return Ok(user_id);
     }
     let email = email
@@ -268,9 +267,9 @@ async fn meant(
     if !provider.covers(&email) {
         return Err(Error::DomainNotAllowed);
     }
-    let user_id = match store::people::credentials(conn, &email).await? {
+    let user_id = match store::people::credentials(tx, &email).await? {
         Some(known) => {
-            let members = store::members::some(conn, company_id, &[known.user_id]).await?;
+            let members = store::members::some(tx, company_id, &[known.user_id]).await?;
             if !members.iter().any(|member| member.active) {
                 return Err(Error::NotAMember);
             }
@@ -303,10 +302,10 @@ async fn meant(
                 created_at: now,
                 updated_at: now,
             };
-            if !store::people::insert(conn, &person, &email, unusable).await? {
+            if !store::people::insert(tx, &person, &email, unusable).await? {
                 return Err(Error::EmailTaken);
             }
-            store::members::insert(conn, company_id, person.id, provider.role_id, now).await?;
+            store::members::insert(tx, company_id, person.id, provider.role_id, now).await?;
             let change = events::MemberChange {
                 person: &person,
                 version: 1,
@@ -314,14 +313,14 @@ async fn meant(
                 action: "created",
                 fields: &[],
             };
-            events::member_changed(conn, company_id, person.id, change, now).await?;
+            events::member_changed(tx, company_id, person.id, change, now).await?;
             let doer = Doer::of(&as_founder(person.id, company_id), now);
             let deed = Deed::on("member", "joined", person.id, person.full_name());
-            store::audit::append(conn, &doer, &[deed]).await?;
+            store::audit::append(tx, &doer, &[deed]).await?;
             person.id
         }
         None => return Err(Error::NotAMember),
     };
-    store::oidc::link(conn, company_id, &provider.issuer, &subject, user_id, now).await?;
+    store::oidc::link(tx, company_id, &provider.issuer, &subject, user_id, now).await?;
     Ok(user_id)
 }

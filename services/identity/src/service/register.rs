@@ -1,6 +1,6 @@
 //! A new person with a new company.
 
-use sqlx::PgConnection;
+use kontor_chassis::TenantTx;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -74,20 +74,20 @@ impl Identity {
 
 /// Writes a company with its roles and its first member, who is its admin, and tells of it.
 pub(super) async fn found(
-    conn: &mut PgConnection,
+    tx: &mut TenantTx,
     company: &Company,
     person: &Person,
     now: OffsetDateTime,
 ) -> Result<Membership, Error> {
-    store::companies::insert(conn, company).await?;
+    store::companies::insert(tx, company).await?;
     let roles = BuiltIn::ALL.map(|role| NewRole {
         id: Uuid::now_v7(),
         name: role.name(),
     });
-    store::companies::insert_built_in_roles(conn, company.id, &roles, now).await?;
+    store::companies::insert_built_in_roles(tx, company.id, &roles, now).await?;
     let [admin, ..] = &roles;
-    let grant_id = store::members::insert(conn, company.id, person.id, admin.id, now).await?;
-    events::company_founded(conn, company, person, now).await?;
+    let grant_id = store::members::insert(tx, company.id, person.id, admin.id, now).await?;
+    events::company_founded(tx, company, person, now).await?;
     Ok(Membership {
         company_id: company.id,
         company_name: company.name.clone(),

@@ -1,6 +1,6 @@
 //! The audit log: what was done is there, in the company where it was done, and stays as it was.
 
-use kontor_chassis::{Error, Kind};
+use kontor_chassis::{Db, Error, Kind};
 use kontor_events::{Outgoing, outbox};
 use kontor_proto::identity::v1;
 use kontor_proto::identity::v1::audit_service_client::AuditServiceClient;
@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::staff::{boss, hire, key_of};
-use crate::world::{PASSWORD, Person, World, admin, answer, database, fields, until};
+use crate::world::{PASSWORD, Person, World, answer, database, fields, until, url};
 
 fn audit(world: &World) -> AuditServiceClient<Channel> {
     AuditServiceClient::new(world.channel(0))
@@ -56,12 +56,10 @@ async fn tell(person: &Person, change: RecordChange) -> String {
     let mut outgoing = Outgoing::new(company, person.user.id.parse().ok(), &event);
     outgoing.headers.address = Some("203.0.113.7".to_owned());
     outgoing.headers.device = Some("curl/8".to_owned());
-    let mut conn = admin().await;
-    sqlx::query("set search_path = identity")
-        .execute(&mut conn)
-        .await
-        .unwrap();
-    outbox::put(&mut conn, &[outgoing.clone()]).await.unwrap();
+    let db = Db::open(&url(database().await), kontor_identity::NAME, 1).unwrap();
+    let mut tx = db.unscoped().await.unwrap();
+    outbox::put(&mut tx, &[outgoing.clone()]).await.unwrap();
+    tx.commit().await.unwrap();
     outgoing.id.to_string()
 }
 

@@ -82,7 +82,7 @@ fn migrator() -> sqlx::migrate::Migrator {
     sqlx::migrate!("./migrations")
 }
 
-fn url(server: &Postgres) -> String {
+pub(crate) fn url(server: &Postgres) -> String {
     server.url("kontor_identity", "secret", "kontor")
 }
 
