@@ -14,12 +14,10 @@ use crate::{
     world::{World, answer, fields, named},
 };
 
-/// Those who move deals at once.
-const MOVERS: usize = 8;
-/// Deals; those that nobody moves stay where they are until their stage goes.
+/// Deals, of which the first eight are moved; those that nobody moves stay where they are until their stage goes.
 const DEALS: usize = 24;
 /// Times that two stages are removed.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 8;
 
 async fn read(world: &World, id: &str) -> v1::Pipeline {
     let request = world.asks(v1::GetPipelineRequest { id: id.to_owned() });
