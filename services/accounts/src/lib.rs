@@ -19,7 +19,7 @@ pub mod territory;
 pub use events::hears;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay, timers::Timers};
+use kontor_events::{Bus, timers::Timers};
 use kontor_proto::accounts::v1::{
     account_conversion_service_server::AccountConversionServiceServer,
     account_history_service_server::AccountHistoryServiceServer,
@@ -28,12 +28,8 @@ use kontor_proto::accounts::v1::{
     territory_service_server::TerritoryServiceServer,
 };
 use kontor_records::{
-    bulk::{JOBS, Jobs},
-    fields,
-    handover::{self, HandOver},
-    keep::Placer,
+    keep::{self, Placer},
     territories::{MOVES, Mover},
-    transfer::Imports,
 };
 use tonic::service::Routes;
 
@@ -50,21 +46,12 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let accounts = service::Accounts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     events::listen(&host, &bus, &accounts);
-    fields::keep_fresh::<model::Account>(&host);
-    Relay::spawn(&host, &bus);
-    host.tasks.spawn(
-        accounts
-            .territories()
-            .clone()
-            .keep_fresh(host.db.clone(), host.shutdown.clone()),
-    );
-    let imports = Imports::new(&host, accounts.clone())?;
-    let mover = Mover::<model::Account>::new(host.db.clone(), accounts.territories().clone());
-    let timers = Timers::new(&host)
-        .on(handover::TIMER, HandOver::<model::Account>::default())
-        .on(MOVES, mover)
-        .on(JOBS, Jobs::new(host.db.clone(), accounts.clone()));
-    imports.watched_by(timers).spawn();
+    let territories = accounts.territories().clone();
+    let mover = Mover::<model::Account>::new(host.db.clone(), territories.clone());
+    host.tasks
+        .spawn(territories.keep_fresh(host.db.clone(), host.shutdown.clone()));
+    let timers = Timers::new(&host).on(MOVES, mover);
+    let imports = keep::in_background(&host, &bus, &accounts, timers)?;
     let grpc = grpc::Grpc::new(accounts, imports);
     Ok(Routes::new(AccountServiceServer::new(grpc.clone()))
         .add_service(AccountHistoryServiceServer::new(grpc.clone()))

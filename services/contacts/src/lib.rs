@@ -18,7 +18,7 @@ pub mod store;
 pub use events::hears;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay, timers::Timers};
+use kontor_events::{Bus, timers::Timers};
 use kontor_proto::contacts::v1::{
     contact_conversion_service_server::ContactConversionServiceServer,
     contact_history_service_server::ContactHistoryServiceServer,
@@ -26,11 +26,8 @@ use kontor_proto::contacts::v1::{
     contact_transfer_service_server::ContactTransferServiceServer,
 };
 use kontor_records::{
-    bulk::{JOBS, Jobs},
-    fields,
-    handover::{self, HandOver},
+    keep,
     territories::{MOVES, Mover, Territories},
-    transfer::Imports,
 };
 use tonic::service::Routes;
 
@@ -46,16 +43,10 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
-    fields::keep_fresh::<model::Contact>(&host);
-    Relay::spawn(&host, &bus);
     let contacts = service::Contacts::new(host.db.clone(), references::Homes::new(host.peers.clone()));
     let mover = Mover::<model::Contact>::new(host.db.clone(), Territories::default());
-    let imports = Imports::new(&host, contacts.clone())?;
-    let timers = Timers::new(&host)
-        .on(handover::TIMER, HandOver::<model::Contact>::default())
-        .on(MOVES, mover)
-        .on(JOBS, Jobs::new(host.db.clone(), contacts.clone()));
-    imports.watched_by(timers).spawn();
+    let timers = Timers::new(&host).on(MOVES, mover);
+    let imports = keep::in_background(&host, &bus, &contacts, timers)?;
     let grpc = grpc::Grpc::new(contacts, imports);
     Ok(Routes::new(ContactServiceServer::new(grpc.clone()))
         .add_service(ContactHistoryServiceServer::new(grpc.clone()))

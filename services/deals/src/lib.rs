@@ -21,7 +21,7 @@ pub mod store;
 pub use events::hears;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay, timers::Timers};
+use kontor_events::{Bus, timers::Timers};
 use kontor_proto::deals::v1::{
     deal_conversion_service_server::DealConversionServiceServer,
     deal_forecast_service_server::DealForecastServiceServer,
@@ -29,12 +29,7 @@ use kontor_proto::deals::v1::{
     deal_setup_service_server::DealSetupServiceServer,
     deal_transfer_service_server::DealTransferServiceServer, pipeline_service_server::PipelineServiceServer,
 };
-use kontor_records::{
-    bulk::{JOBS, Jobs},
-    fields,
-    handover::{self, HandOver},
-    transfer::Imports,
-};
+use kontor_records::keep;
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -49,14 +44,8 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When the record has more columns than an import can stage, which its tests would show.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     events::listen(&host, &bus);
-    fields::keep_fresh::<model::Deal>(&host);
-    Relay::spawn(&host, &bus);
     let deals = service::Deals::new(host.db.clone(), references::Homes::new(host.peers.clone()));
-    let imports = Imports::new(&host, deals.clone())?;
-    let timers = Timers::new(&host)
-        .on(handover::TIMER, HandOver::<model::Deal>::default())
-        .on(JOBS, Jobs::new(host.db.clone(), deals.clone()));
-    imports.watched_by(timers).spawn();
+    let imports = keep::in_background(&host, &bus, &deals, Timers::new(&host))?;
     let grpc = grpc::Grpc::new(deals, imports);
     Ok(Routes::new(DealServiceServer::new(grpc.clone()))
         .add_service(PipelineServiceServer::new(grpc.clone()))

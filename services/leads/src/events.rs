@@ -13,9 +13,7 @@ use kontor_proto::{
     leads::v1,
 };
 use kontor_records::{
-    Choice,
-    bulk::{JOBS, Jobs},
-    handover::{self, HandOver},
+    Choice, handover,
     keep::Placer,
     refs,
     territories::{self, MOVES, Mover, Sweep, Territories},
@@ -143,18 +141,16 @@ pub fn listen(host: &Host, bus: &Bus, leads: &Leads) {
         .spawn();
 }
 
-/// What is done at a time: silent conversions, leads that change hands, age or move between territories, weights that
-/// changed, and actions on very many leads.
+/// What is done at a time and only to leads: silent conversions, leads that age or move between territories, weights that
+/// changed.
 #[must_use]
 pub fn timers(host: &Host, leads: &Leads) -> Timers {
     Timers::new(host)
         .on(WATCHDOG, Watchdog)
-        .on(handover::TIMER, HandOver::<Lead>::default())
         .on(
             MOVES,
             Mover::<Lead>::new(host.db.clone(), leads.territories().clone()),
         )
-        .on(JOBS, Jobs::new(host.db.clone(), leads.clone()))
         .on(
             crate::service::LAPSE,
             crate::service::Lapse(leads.weights().clone()),

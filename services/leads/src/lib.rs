@@ -25,7 +25,7 @@ pub mod store;
 pub use events::hears;
 
 use kontor_chassis::{Error, Host};
-use kontor_events::{Bus, Relay};
+use kontor_events::Bus;
 use kontor_proto::leads::v1::{
     lead_conversion_service_server::LeadConversionServiceServer,
     lead_history_service_server::LeadHistoryServiceServer,
@@ -34,7 +34,7 @@ use kontor_proto::leads::v1::{
     lead_territory_service_server::LeadTerritoryServiceServer,
     lead_transfer_service_server::LeadTransferServiceServer,
 };
-use kontor_records::{fields, keep::Placer, transfer::Imports};
+use kontor_records::keep::{self, Placer};
 use tonic::service::Routes;
 
 /// The name of the service, its schema and its login role's ending.
@@ -49,9 +49,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// When leads have more fields than an import can hold, which is a mistake of their description.
 pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
     let leads = service::Leads::new(&host);
-    let imports = Imports::new(&host, leads.clone())?;
     events::listen(&host, &bus, &leads);
-    imports.watched_by(events::timers(&host, &leads)).spawn();
     host.tasks.spawn(
         leads
             .weights()
@@ -64,8 +62,7 @@ pub async fn run(host: Host, bus: Bus) -> Result<Routes, Error> {
             .clone()
             .keep_fresh(host.db.clone(), host.shutdown.clone()),
     );
-    fields::keep_fresh::<model::Lead>(&host);
-    Relay::spawn(&host, &bus);
+    let imports = keep::in_background(&host, &bus, &leads, events::timers(&host, &leads))?;
     let grpc = grpc::Grpc::new(leads, imports);
     Ok(Routes::new(LeadServiceServer::new(grpc.clone()))
         .add_service(LeadConversionServiceServer::new(grpc.clone()))
