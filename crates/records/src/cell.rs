@@ -22,10 +22,11 @@ pub trait Cell: Clone + Sized {
 
     /// Of a record that isn't filled in yet.
     fn blank() -> Self;
-    /// Reads the column at this position.
+    /// Reads the column at this position, which has the type that belongs to its kind: that is seen to where a table is
+    /// made, and not looked at again for each value of each row.
     ///
     /// # Errors
-    /// When the column has another type.
+    /// When the value can't be decoded.
     fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error>;
     /// As a value.
     fn to_value(&self) -> Value;
@@ -59,7 +60,7 @@ macro_rules! cell {
                 $blank
             }
             fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-                row.try_get(position)
+                row.try_get_unchecked(position)
             }
             fn to_value(&self) -> Value {
                 Value::$variant(self.clone())
@@ -84,7 +85,7 @@ macro_rules! nullable_cell {
                 None
             }
             fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-                row.try_get(position)
+                row.try_get_unchecked(position)
             }
             fn to_value(&self) -> Value {
                 self.as_ref().map_or(Value::Null, Cell::to_value)
@@ -124,7 +125,7 @@ impl Cell for i32 {
         0
     }
     fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-        row.try_get(position)
+        row.try_get_unchecked(position)
     }
     fn to_value(&self) -> Value {
         Value::Int(i64::from(*self))
@@ -144,7 +145,7 @@ impl Cell for CustomFields {
         Self::new()
     }
     fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-        let sqlx::types::Json(fields) = row.try_get(position)?;
+        let sqlx::types::Json(fields) = row.try_get_unchecked(position)?;
         Ok(fields)
     }
     fn to_value(&self) -> Value {
@@ -165,7 +166,7 @@ impl<E: Choice> Cell for E {
         E::FIRST
     }
     fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-        known(row.try_get(position)?, position)
+        known(row.try_get_unchecked(position)?, position)
     }
     fn to_value(&self) -> Value {
         Value::Text(self.word().to_owned())
@@ -186,7 +187,7 @@ impl<E: Choice> Cell for Option<E> {
         None
     }
     fn read(row: &PgRow, position: usize) -> Result<Self, sqlx::Error> {
-        row.try_get::<Option<&str>, _>(position)?
+        row.try_get_unchecked::<Option<&str>, _>(position)?
             .map(|word| known(word, position))
             .transpose()
     }

@@ -14,9 +14,11 @@ use std::io::IsTerminal;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
 pub use trace::{continue_from, trace_id, traceparent, traceparent_of};
 pub(crate) use trace::{continue_from_headers, inject};
@@ -38,10 +40,12 @@ pub struct Telemetry {
 /// # Errors
 /// When a setting can't be read, the collector's address is none, or it was begun already.
 pub fn init(settings: &Settings, name: &str) -> Result<Telemetry, Error> {
-    let filter = EnvFilter::try_new(&settings.log)
+    // Unlike EnvFilter, it has nothing to do when a span is entered or left.
+    let filter = settings.log.parse::<Targets>();
+    let filter = filter
         .map_err(|error| Error::internal(format!("the setting KONTOR_LOG can't be read: {error}")))?
         // It writes down every message that no queue wanted, and with it what people entered.
-        .add_directive("lapin::returned_messages=off".parse().map_err(Error::internal)?);
+        .with_target("lapin::returned_messages", LevelFilter::OFF);
     let exported = settings
         .otlp_endpoint
         .as_deref()

@@ -19,6 +19,9 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 use uuid::Uuid;
 
 static DATABASE: OnceCell<Postgres> = OnceCell::const_new();
@@ -113,10 +116,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         // What happens beside a failing test, with RUST_LOG set. Another test of the process may have been first.
-        let filter = tracing_subscriber::EnvFilter::from_default_env();
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_test_writer()
+        let filter: Targets =
+            std::env::var("RUST_LOG").map_or_else(|_| Targets::new(), |wanted| wanted.parse().unwrap());
+        let told = tracing_subscriber::fmt::layer().with_test_writer();
+        let _ = tracing_subscriber::registry()
+            .with(told.with_filter(filter))
             .try_init();
         let server = database().await;
         let id = Uuid::now_v7().simple().to_string();
