@@ -128,11 +128,21 @@ pub async fn step<P: Participant>(
     part: &P,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let saga = write::parse_id(part.asked().saga)?;
-    lock(tx, company, saga).await?;
+    let asked = part.asked();
+    let saga = write::parse_id(asked.saga)?;
+    let actor = actor(company, asked.by)?;
+    let wanted = draft(part, &actor, now)?;
+    let keys = match &wanted {
+        Ok(wanted) if asked.given.is_none() => part.keys(wanted),
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    lock(tx, company, saga, keys).await?;
     let done = match store::find(tx, company, saga).await? {
         None => {
-            let done = link_or_make(tx, company, part, now).await?;
+            let done = match wanted {
+                Ok(wanted) => link_or_make(tx, &actor, part, wanted, now).await?,
+                Err(reason) => Err(reason),
+            };
             let entry = match &done {
                 Ok((step, _)) => Entry::Completed(step.clone()),
                 Err(reason) => Entry::Failed(reason.clone()),
@@ -180,7 +190,7 @@ pub async fn undo<P: Participant>(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let saga = write::parse_id(saga)?;
-    lock(tx, company, saga).await?;
+    lock(tx, company, saga, Vec::new()).await?;
     let entry = store::find(tx, company, saga).await?;
     match &entry {
         Some(Entry::Completed(step)) if step.matched_existing => {
@@ -196,39 +206,41 @@ pub async fn undo<P: Participant>(
     Ok(store::save(tx, company, saga, &Entry::Undone, told).await?)
 }
 
-async fn lock(tx: &mut TenantTx, company: Uuid, saga: Uuid) -> Result<(), sqlx::Error> {
-    store::lock(tx, company, &[format!("saga {saga}")]).await
+/// Waits until nothing else is done for this saga, nor by these keys.
+async fn lock(
+    tx: &mut TenantTx,
+    company: Uuid,
+    saga: Uuid,
+    mut keys: Vec<String>,
+) -> Result<(), sqlx::Error> {
+    keys.push(format!("saga {saga}"));
+    store::lock(tx, company, &keys).await
 }
 
 async fn link_or_make<P: Participant>(
     tx: &mut TenantTx,
-    company: Uuid,
+    actor: &Caller,
     part: &P,
+    mut wanted: P::Record,
     now: OffsetDateTime,
 ) -> Result<Done<P::Record>, Error> {
-    let asked = part.asked();
-    let actor = actor(company, asked.by)?;
-    let mut wanted = match draft(part, &actor, now)? {
-        Ok(wanted) => wanted,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    if let Some(given) = asked.given {
+    let company = wanted.company_id();
+    if let Some(given) = part.asked().given {
         let given = write::parse_id(given)?;
         return match load(tx, company, given, Which::Present).await? {
-            Some(record) => link(tx, &actor, record, part, &wanted, now).await,
+            Some(record) => link(tx, actor, record, part, &wanted, now).await,
             None => Ok(Err(gone::<P::Record>())),
         };
     }
-    store::lock(tx, company, &part.keys(&wanted)).await?;
     if let [only] = part.same(tx, &wanted).await?.as_slice()
         && let Some(record) = load(tx, company, *only, Which::Present).await?
     {
-        return link(tx, &actor, record, part, &wanted, now).await;
+        return link(tx, actor, record, part, &wanted, now).await;
     }
     if let Err(reason) = part.place(tx, &mut wanted, now).await? {
         return Ok(Err(reason));
     }
-    let record = write::insert(tx, &wanted, Change::new(&actor, now, "created")).await?;
+    let record = write::insert(tx, &wanted, Change::new(actor, now, "created")).await?;
     let record = merge::catch_up(tx, record, now).await?;
     let step = Completed {
         record: record.id(),
