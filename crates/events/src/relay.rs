@@ -35,7 +35,7 @@ const WORKERS: [Urgency; 3] = [Urgency::AtOnce, Urgency::AtOnce, Urgency::Whenev
 const POLL: Duration = Duration::from_secs(2);
 /// So long a fact waits for the first queue that wants it, when services start one after the other.
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
-/// So long facts gather: told together they cost all who hear them less. Nobody waits for a fact.
+/// So long facts gather after others were told: told together they cost all who hear them less. Nobody waits for a fact.
 const GATHERING: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -156,6 +156,7 @@ impl Worker {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut away = false;
+        let mut told_at: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
@@ -165,13 +166,15 @@ impl Worker {
                 // What another process left, and died before it could tell it.
                 () = tokio::time::sleep(POLL) => {}
             }
-            if self.urgency == Urgency::Whenever {
-                let _ = tokio::time::timeout(GATHERING, self.shutdown.cancelled()).await;
+            let rest = told_at.and_then(|at| GATHERING.checked_sub(at.elapsed()));
+            if let (Urgency::Whenever, Some(rest)) = (self.urgency, rest) {
+                let _ = tokio::time::timeout(rest, self.shutdown.cancelled()).await;
             }
             loop {
                 match self.window().await {
                     Ok(full) => {
                         pause = FIRST_PAUSE;
+                        told_at = Some(Instant::now());
                         if std::mem::take(&mut away) {
                             tracing::info!(service = %self.service, "messages are told again");
                         }
