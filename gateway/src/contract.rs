@@ -37,6 +37,7 @@ pub struct Options {
     http_status: prost_reflect::ExtensionDescriptor,
     inline: prost_reflect::ExtensionDescriptor,
     json_word: prost_reflect::ExtensionDescriptor,
+    sparse: prost_reflect::ExtensionDescriptor,
 }
 
 /// The descriptors lack an option, or an option says what makes no sense.
@@ -72,6 +73,7 @@ impl Options {
             http_status: find("kontor.api.v1.http_status")?,
             inline: find("kontor.api.v1.inline")?,
             json_word: find("kontor.api.v1.json_word")?,
+            sparse: find("kontor.api.v1.sparse")?,
         })
     }
 
@@ -106,11 +108,12 @@ impl Options {
 
     /// Whether the message's own fields stand in the place of the field.
     pub fn inline(&self, field: &FieldDescriptor) -> bool {
-        field
-            .options()
-            .get_extension(&self.inline)
-            .as_bool()
-            .unwrap_or(false)
+        is_set(field, &self.inline)
+    }
+
+    /// Whether an answer leaves it out when it is unset.
+    pub fn is_sparse(&self, field: &FieldDescriptor) -> bool {
+        is_set(field, &self.sparse)
     }
 
     /// The field's word in JSON and in the query.
@@ -138,6 +141,10 @@ impl Options {
             .as_list()
             .is_some_and(|list| list.iter().any(|one| one.as_enum_number() == Some(behavior)))
     }
+}
+
+fn is_set(field: &FieldDescriptor, option: &prost_reflect::ExtensionDescriptor) -> bool {
+    field.options().get_extension(option).as_bool().unwrap_or(false)
 }
 
 fn http_rule(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<HttpRule, BadContract> {

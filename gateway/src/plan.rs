@@ -69,6 +69,8 @@ pub struct FieldPlan {
     pub required: bool,
     /// Its message's fields stand in its place.
     pub inline: bool,
+    /// Unset, it is left out of answers.
+    pub sparse: bool,
 }
 
 /// What a value is.
@@ -315,6 +317,7 @@ fn message_plan(
                 read_only: options.is_read_only(&field),
                 required: options.is_required(&field),
                 inline: options.inline(&field),
+                sparse: options.is_sparse(&field),
             })
         })
         .collect::<Result<_, BadContract>>()?;

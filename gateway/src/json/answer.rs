@@ -1,8 +1,8 @@
 //! From wire bytes to JSON, in one pass over the bytes of each message and into one buffer.
 //!
-//! Every field is there: null when unset, `[]` and `{}` when empty. A message is walked once, noting for each field
-//! where its first and last value stand; then the fields are written in the order of their numbers. The notes of all
-//! open messages lie on one stack, so that no field costs an allocation.
+//! Every field is there: null when unset, `[]` and `{}` when empty; but for those that the contract calls sparse. A message
+//! is walked once, noting for each field where its first and last value stand; then the fields are written in the order
+//! of their numbers. The notes of all open messages lie on one stack, so that no field costs an allocation.
 
 use super::number::{put_double, put_float, put_int, put_uint};
 use super::text::{put_base64, put_duration, put_instant, put_string};
@@ -94,6 +94,9 @@ impl<'a> Writer<'a> {
                 let value = merged(field, bytes, slot)?;
                 self.fields(inner, &value, depth + 1, first)?;
                 first = first && self.plans.message(inner).fields.is_empty();
+                continue;
+            }
+            if field.sparse && slot.count == 0 {
                 continue;
             }
             if !first {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use kontor_proto::DESCRIPTORS;
 use kontor_proto::leads::v1::{Lead, ListLeadsRequest, ListLeadsResponse, UpdateLeadRequest, Utm};
-use kontor_proto::records::v1::{Address, ImportJob, ImportOptions, ListQuery, Money};
+use kontor_proto::records::v1::{Address, BulkJob, BulkResult, ImportJob, ImportOptions, ListQuery, Money};
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_types::{Struct, Timestamp, value::Kind};
@@ -336,6 +336,24 @@ fn the_fields_of_an_inline_message_are_written_and_read_as_its_holders_own() {
         taken::<ListLeadsRequest>(&json!({"page_size": 5, "search": "ada"})),
         request
     );
+}
+
+#[test]
+fn a_sparse_field_is_not_there_while_it_is_unset() {
+    let few = BulkResult {
+        matched: 2,
+        ..Default::default()
+    };
+    assert_eq!(
+        written(&few),
+        json!({"matched": 2, "succeeded": 0, "failed": 0, "failures": []})
+    );
+    assert_eq!(taken::<BulkResult>(&written(&few)), few);
+    let many = BulkResult {
+        job: Some(BulkJob::default()),
+        ..few
+    };
+    assert_eq!(written(&many)["job"]["finished_at"], json!(null));
 }
 
 #[test]

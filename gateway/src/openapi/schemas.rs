@@ -116,6 +116,7 @@ impl<'a> Schemas<'a> {
                 schema["readOnly"] = json!(true);
             }
             match purpose {
+                Use::Answer if self.options.is_sparse(&field) => {}
                 Use::Answer => required.push(word.clone()),
                 Use::Input if self.options.is_required(&field) => required.push(word.clone()),
                 Use::Input | Use::Patch => {}
@@ -137,6 +138,7 @@ impl<'a> Schemas<'a> {
             kind => {
                 let value = self.value(field, purpose);
                 let cleared = purpose != Use::Answer && !self.options.is_required(field);
+                let sparse = self.options.is_sparse(field);
                 let unset = match kind {
                     Kind::Enum(_) => true,
                     Kind::Message(message) => {
@@ -145,7 +147,7 @@ impl<'a> Schemas<'a> {
                     }
                     _ => field.supports_presence(),
                 };
-                if cleared || (unset && purpose == Use::Answer) {
+                if cleared || (unset && !sparse && purpose == Use::Answer) {
                     nullable(value)
                 } else {
                     value

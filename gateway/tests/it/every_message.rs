@@ -234,11 +234,12 @@ fn told_within(kind: &MessageDescriptor, json: &Json) -> (DynamicMessage, usize)
             words += own;
             continue;
         }
-        words += 1;
         let word = CONTRACT.options.word(&field);
-        let value = json
-            .get(&word)
-            .unwrap_or_else(|| panic!("{} is missing in {json}", field.full_name()));
+        let value = match json.get(&word) {
+            None if CONTRACT.options.is_sparse(&field) => continue,
+            value => value.unwrap_or_else(|| panic!("{} is missing in {json}", field.full_name())),
+        };
+        words += 1;
         if let Some(value) = told_value(&field, value) {
             message.set_field(&field, value);
         }
@@ -405,7 +406,11 @@ fn strip(kind: &MessageDescriptor, json: &mut Json) {
             },
             (false, inner) => inner,
         };
-        match json.get_mut(&word).unwrap() {
+        let value = match json.get_mut(&word) {
+            None if CONTRACT.options.is_sparse(&field) => continue,
+            value => value.unwrap(),
+        };
+        match value {
             Json::Object(pairs) if field.is_map() => {
                 pairs.values_mut().for_each(|value| strip(&inner, value));
             }
