@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_secs(2);
 /// So long a fact waits for the first queue that wants it, when services start one after the other.
 const UNCLAIMED_AFTER: Duration = Duration::from_secs(15);
 /// So long facts gather after others were told: told together they cost all who hear them less. Nobody waits for a fact.
-const GATHERING: Duration = Duration::from_millis(50);
+const GATHERING: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// When the service stops, so long a window may still wait for the bus. What is not taken then stays in the outbox.
