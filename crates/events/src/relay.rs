@@ -208,7 +208,7 @@ impl Worker {
         let mut tx = self.db.unscoped_lazily().await?;
         let mut rows: Vec<Row> = sqlx::query_as(match self.urgency {
             Urgency::AtOnce => next!("(headers -> 'addressed')::boolean"),
-            Urgency::Whenever => next!("not (headers -> 'addressed')::boolean"),
+            Urgency::Whenever => next!("(headers -> 'addressed')::boolean is not true"),
         })
         .bind(size)
         .fetch_all(&mut *tx)

@@ -198,6 +198,34 @@ async fn a_request_waits_for_the_queue_that_takes_it() {
     reader.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_say_whether_it_is_a_request_is_told_as_a_fact() {
+    let (world, bus) = (World::new().await, in_process());
+    let (writer, reader) = (world.start(world.writer), world.start(world.reader));
+    reader.listen(&bus, Keep).await;
+    let mut tx = writer.host.db.unscoped().await.unwrap();
+    outbox::put(
+        &mut tx,
+        &[Outgoing::new(
+            world.company,
+            None,
+            &Written { text: "plain".into() },
+        )],
+    )
+    .await
+    .unwrap();
+    sqlx::query("update outbox set headers = headers - 'addressed'")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    writer.relay(&bus);
+    reader.until("select count(*) from effects", 1).await;
+    writer.until("select count(*) from outbox", 0).await;
+    writer.stop().await;
+    reader.stop().await;
+}
+
 async fn a_fact_told_before_its_hearer_first_starts_is_heard(bus: Bus) {
     let world = World::new().await;
     let (writer, early, late) = (
