@@ -43,6 +43,18 @@ struct Column {
     width: Option<i32>,
 }
 
+/// Views, as [`View`] reads them, of which `$which` holds.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at, version
+             from views
+             where ",
+            $which
+        )
+    };
+}
+
 /// A saved view.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 struct View {
@@ -229,15 +241,12 @@ impl<R: Record> Views<R> {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<contract::View>, Error> {
         caller.require(R::description().permission("read"))?;
         let mut tx = self.db.read(caller).await?;
-        let views: Vec<View> = sqlx::query_as(
-            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at,
-                version
-             from views
-             where company_id = $1
+        let views: Vec<View> = sqlx::query_as(select!(
+            "company_id = $1
                and kind = $2
                and (shared or created_by = $3)
-             order by lower(name), id",
-        )
+             order by lower(name), id"
+        ))
         .bind(caller.company_id())
         .bind(R::description().many)
         .bind(caller.user_id())
@@ -339,15 +348,12 @@ impl<R: Record> Views<R> {
         etag: &str,
     ) -> Result<View, Error> {
         caller.require(R::description().permission("read"))?;
-        let view: Option<View> = sqlx::query_as(
-            "select id, name, shared, filter, search, order_by, columns, shown_as, created_by, created_at,
-                version
-             from views
-             where company_id = $1
+        let view: Option<View> = sqlx::query_as(select!(
+            "company_id = $1
                and id = $2
                and kind = $3
-             for update",
-        )
+             for update"
+        ))
         .bind(caller.company_id())
         .bind(id)
         .bind(R::description().many)

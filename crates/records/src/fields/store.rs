@@ -8,19 +8,29 @@ use uuid::Uuid;
 use super::{Definition, FieldType};
 use crate::cell::Choice as _;
 
+/// Definitions, as [`read`] takes them, of which `$which` holds.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "select key, label, type, choices, required, position, version
+             from field_definitions
+             where ",
+            $which
+        )
+    };
+}
+
 /// A company's own fields of a kind, in the order of forms.
 pub(super) async fn all(
     conn: &mut PgConnection,
     company: Uuid,
     kind: &str,
 ) -> Result<Vec<Definition>, Error> {
-    let rows = sqlx::query(
-        "select key, label, type, choices, required, position, version
-         from field_definitions
-         where company_id = $1
+    let rows = sqlx::query(select!(
+        "company_id = $1
            and kind = $2
-         order by position, key",
-    )
+         order by position, key"
+    ))
     .bind(company)
     .bind(kind)
     .fetch_all(conn)
@@ -35,14 +45,12 @@ pub(super) async fn lock(
     kind: &str,
     key: &str,
 ) -> Result<Option<Definition>, Error> {
-    let row = sqlx::query(
-        "select key, label, type, choices, required, position, version
-         from field_definitions
-         where company_id = $1
+    let row = sqlx::query(select!(
+        "company_id = $1
            and kind = $2
            and key = $3
-         for update",
-    )
+         for update"
+    ))
     .bind(company)
     .bind(kind)
     .bind(key)
